@@ -1,0 +1,367 @@
+"""The Contract: what four specs say together. Frozen, sorted, and every node knows where it was said.
+
+Parsers and the linker build it, emitters read it, and nothing else passes between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from compiler.source import Span
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What narrows a type. None means unbounded."""
+
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+    multiple_of: int | float | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    unique_items: bool = False
+    min_properties: int | None = None
+    max_properties: int | None = None
+
+
+Kind = Literal[
+    "string", "integer", "number", "boolean", "array", "map", "object", "union", "ref", "any"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type as a place uses it. `ref` names a Schema; `item` is an array's or a map's element;
+    `members` a union's; `fields` an inline object's; `enum` a string's or integer's values."""
+
+    kind: Kind
+    span: Span
+    format: str | None = None
+    ref: str | None = None
+    item: Type | None = None
+    members: tuple[Type, ...] = ()
+    fields: tuple[Field, ...] = ()
+    closed: bool = False
+    discriminator: str | None = None
+    bounds: Bounds = Bounds()
+    enum: tuple[Scalar, ...] = ()
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property. `name` as on the JSON wire, `python` as an attribute."""
+
+    name: str
+    python: str
+    type: Type
+    required: bool
+    span: Span
+    default: Any = None
+    has_default: bool = False
+    read_only: bool = False
+    write_only: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityInfo:
+    """`x-entity`: where and how a schema's instances are kept. Field names as on the wire."""
+
+    service: str
+    home: str
+    table: str
+    prefix: str
+    internal: bool
+    key: str
+    unique: tuple[tuple[str, ...], ...]
+    indexes: tuple[tuple[str, ...], ...]
+    sets: tuple[tuple[str, tuple[str, ...]], ...]
+    private: tuple[Field, ...]
+    money: tuple[tuple[str, str], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SearchInfo:
+    """`x-search`: what of an entity the full-text index takes."""
+
+    text: tuple[str, ...]
+    filters: tuple[str, ...]
+    facets: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A named type. `type.kind` is `object` with fields, or anything else for an alias or an enum."""
+
+    name: str
+    python: str
+    type: Type
+    span: Span
+    doc: str = ""
+    entity: EntityInfo | None = None
+    search: SearchInfo | None = None
+    # The schema as the spec has it, `$ref`s kept: what datamodel-code-generator is given.
+    raw: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A REST parameter. `python` is the handler's argument."""
+
+    name: str
+    python: str
+    location: Literal["path", "query", "header", "cookie"]
+    type: Type
+    required: bool
+    span: Span
+    default: Any = None
+    has_default: bool = False
+    style: str = "form"
+    explode: bool = True
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One content type of a body or a response."""
+
+    name: str
+    type: Type
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request body."""
+
+    required: bool
+    content: tuple[Media, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`status` is `200`, `2XX` or `default`."""
+
+    status: str
+    content: tuple[Media, ...]
+    headers: tuple[str, ...]
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An operation's HTTP binding. `path` includes the server's base path."""
+
+    method: str
+    path: str
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    responses: tuple[Response, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """An operation's gRPC binding."""
+
+    service: str
+    name: str
+    request: str
+    response: str
+    client_stream: bool
+    server_stream: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class GraphField:
+    """An operation's GraphQL root field (a list operation has two)."""
+
+    root: Literal["query", "mutation", "subscription"]
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`x-access`: at least `least` on the `resource` whose id is `argument` (`body.budgetId` reaches in)."""
+
+    resource: str
+    argument: str
+    least: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`x-rate`."""
+
+    policy: str = "default"
+    limit: int = 600
+    window: int = 60
+    by: tuple[str, ...] = ("caller",)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`x-list`: a page operation's entity, sortable fields, and filters (argument, field, comparison)."""
+
+    entity: str
+    sort: tuple[str, ...]
+    default: str
+    filters: tuple[tuple[str, str, str], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as all protocols see it."""
+
+    id: str
+    python: str
+    service: str
+    span: Span
+    summary: str = ""
+    doc: str = ""
+    rest: Rest | None = None
+    rpc: Rpc | None = None
+    graphql: tuple[GraphField, ...] = ()
+    public: bool = False
+    scope: str | None = None
+    access: tuple[Access, ...] = ()
+    verified: bool = False
+    rate: Rate = Rate()
+    deadline: float = 5.0
+    body_limit: int = 1 << 20
+    idempotent: bool = False
+    conditional: bool = False
+    listing: Listing | None = None
+    problems: tuple[str, ...] = ()
+    emits: tuple[str, ...] = ()
+    # (protocol, reason) of each protocol that leaves the operation out.
+    left_out: tuple[tuple[str, str], ...] = ()
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of `x-problems`."""
+
+    code: str
+    python: str
+    status: int
+    grpc: str
+    graphql: str
+    title: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A row of `x-roles`; `scopes` include those of the roles it includes."""
+
+    name: str
+    scopes: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A row of `x-resources`: who knows who may do what with it, and the levels, lowest first."""
+
+    name: str
+    service: str
+    levels: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event type: `type` is `expense.updated.v1`. `data` is its payload's fields (before?, after?, or a view);
+    `key` the path in data of the aggregate's id, such as `budgetId`."""
+
+    type: str
+    python: str
+    channel: str
+    data: Type
+    key: str
+    subject: str
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An AsyncAPI channel. `transport` is kafka, amqp, redis or ws."""
+
+    name: str
+    address: str
+    transport: str
+    events: tuple[str, ...]
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """An AsyncAPI receive operation: `service`'s method `python` takes `events` of `channel`."""
+
+    id: str
+    python: str
+    service: str
+    channel: str
+    events: tuple[str, ...]
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One of the services, with its operations and consumers by name."""
+
+    name: str
+    python: str
+    operations: tuple[str, ...]
+    consumers: tuple[str, ...]
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All of it. Tuples are sorted by name, so that the order of the specs' maps changes nothing."""
+
+    title: str
+    version: str
+    base_path: str
+    services: tuple[Service, ...]
+    operations: tuple[Operation, ...]
+    schemas: tuple[Schema, ...]
+    problems: tuple[Problem, ...]
+    roles: tuple[Role, ...]
+    resources: tuple[Resource, ...]
+    events: tuple[Event, ...]
+    channels: tuple[Channel, ...]
+    consumers: tuple[Consumer, ...]
+    # The OpenAPI document as read (plain dicts and lists), for the emitters that hand it to a library.
+    openapi: Any = field(default=None, repr=False, compare=False)
+
+    def schema(self, name: str) -> Schema:
+        """The schema called `name`. Raises KeyError."""
+        for schema in self.schemas:
+            if schema.name == name:
+                return schema
+        raise KeyError(name)

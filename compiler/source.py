@@ -1,0 +1,70 @@
+"""Spec files, places in them, and what is wrong there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A place: `file` as the user named it, `line` and `column` from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SpecError:
+    """One thing wrong with the specs, printed as `file:line:col: message [code]`."""
+
+    span: Span
+    message: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.span}: {self.message} [{self.code}]"
+
+
+class SpecErrors(Exception):
+    """All that is wrong, sorted; never empty."""
+
+    def __init__(self, errors: list[SpecError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = sorted(set(errors))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A spec's text. `name` is how errors call it: relative to the folder the user stands in."""
+
+    name: str
+    text: str
+
+    def span(self, line: int, column: int) -> Span:
+        """The place at `line` and `column`, both from 1."""
+        return Span(self.name, line, column)
+
+    @property
+    def start(self) -> Span:
+        """The file's first character, for what is missing altogether."""
+        return Span(self.name, 1, 1)
+
+
+def read(path: Path, name: str) -> File:
+    """The file at `path`. Raises SpecErrors when it is not there or not UTF-8."""
+    try:
+        return File(name, path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        reason = "file not found"
+    except IsADirectoryError:
+        reason = "is a folder"
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8 at byte {error.start}"
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+    raise SpecErrors([SpecError(Span(name, 1, 1), reason, "unreadable")])

@@ -1,0 +1,413 @@
+"""What handlers and the pipeline need of the world. One contract test suite per port runs over every adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from runtime.model import Entity
+from runtime.problem import Problem
+
+E = TypeVar("E", bound=Entity)
+M = TypeVar("M")
+
+
+# --- what one commit is made of ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new entity; its version is 1."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The entity's new state, whose `version` is one above the stored one; else the commit is refused."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Removes `entity`, if the stored version still is this one's."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """An event for the outbox. `event` is one of generated/events.py."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Marks an event as applied by a consumer; a second time, the commit is refused with `AlreadySeen`."""
+
+    consumer: str
+    event_id: str
+
+
+@dataclass(slots=True)
+class Remember:
+    """The record of an idempotency key: commits with the entity, in its store."""
+
+    caller: str
+    key: str
+    operation: str
+    fingerprint: bytes
+    answer: Any = None
+    # Set by the gate: encodes `answer` for the store; protocol-neutral JSON.
+    encode: Callable[[Any], bytes] = field(default=lambda answer: b"null", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a store knows of an idempotency key."""
+
+    operation: str
+    fingerprint: bytes
+    answer: bytes
+
+
+Change = Insert | Update | Delete | Emit | Seen | Remember | None
+
+
+class Conflict(Exception):
+    """A version check failed: somebody else wrote first, or the entity is gone. Nothing was written."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"{kind} {id}")
+        self.kind = kind
+        self.id = id
+
+
+class Taken(Exception):
+    """A uniqueness constraint refused the commit. `fields` are the entity's attributes. Nothing was written."""
+
+    def __init__(self, kind: str, fields: tuple[str, ...]) -> None:
+        super().__init__(f"{kind} {fields}")
+        self.kind = kind
+        self.fields = fields
+
+
+class AlreadySeen(Exception):
+    """The commit carried a `Seen` that is stored already. Nothing was written: the effect stands."""
+
+
+class KeyTaken(Exception):
+    """The commit carried a `Remember` whose key is stored already. Nothing was written."""
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """`field` compared with `value`: eq, in, gt, gte, lt, lte; `has`: the set index `field` contains `value`."""
+
+    field: str
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A page by keyset. `sort` is (attribute, descending) pairs; ties break by id in the last direction.
+
+    `after` holds the last item's values of the sort attributes and its id; `limit` most items.
+    A `Where(…, "in", …)` reads each value's own index range, so its cost does not grow with the data.
+    """
+
+    where: tuple[Where, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = (("created_at", True),)
+    limit: int = 50
+    after: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[E]):
+    """Items in order, and whether more follow."""
+
+    items: list[E]
+    more: bool
+
+
+class Store(Protocol):
+    """The entities of one service.
+
+    Promises: `commit` is atomic and durable when it returns; a version check guards every update and
+    delete; reads see every commit that returned before them; an entity handed out is never changed.
+    """
+
+    async def get(self, kind: type[E], id: str) -> E | None:
+        """One entity, or None."""
+        ...
+
+    async def get_many(self, kind: type[E], ids: Sequence[str]) -> dict[str, E]:
+        """Those that exist, by id; in one round trip."""
+        ...
+
+    async def find(self, kind: type[E], **unique: Any) -> E | None:
+        """The entity that a uniqueness constraint names, such as `find(User, email=…)`."""
+        ...
+
+    async def page(self, kind: type[E], query: Query) -> Page[E]:
+        """A page of entities."""
+        ...
+
+    async def recall(self, caller: str, key: str) -> Remembered | None:
+        """The record of an idempotency key that is not older than 24 hours."""
+        ...
+
+    async def commit(self, *changes: Change) -> None:
+        """All or nothing. Raises Conflict, Taken, AlreadySeen or KeyTaken."""
+        ...
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A CloudEvents 1.0 event as it travels: `data` is encoded JSON."""
+
+    id: str
+    type: str
+    channel: str
+    key: str
+    subject: str
+    version: int
+    time: str
+    data: bytes
+    traceparent: str = ""
+
+
+class Event(Protocol):
+    """A typed event, generated from AsyncAPI."""
+
+    def envelope(self, id: str, time: str, traceparent: str = "") -> Envelope:
+        """The event as it travels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[M]):
+    """One event handed to one consumer. Commit `seen` with the effect, so that it is applied once."""
+
+    event: M
+    seen: Seen
+    attempt: int = 1
+    traceparent: str = ""
+
+
+Batch = Sequence[Delivery[M]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A consumer of the contract: an AsyncAPI receive operation bound to its handler's method.
+
+    `keyed`: a batch holds one key's events only, in order. `decode` turns an envelope into its event.
+    """
+
+    name: str
+    service: str
+    channel: str
+    types: frozenset[str]
+    decode: Callable[[Envelope], Any]
+    handle: Callable[[Sequence[Delivery[Any]]], Awaitable[None]]
+    keyed: bool = True
+    most: int = 100
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that a consumer refused for good, with the last reason."""
+
+    consumer: str
+    envelope: Envelope
+    attempts: int
+    reason: str
+    at: str
+
+
+class Bus(Protocol):
+    """Carries envelopes to consumers: at least once, in order within a key until a message is retried."""
+
+    async def start(self, consumers: Sequence[Consumer]) -> None:
+        """Begins to deliver."""
+        ...
+
+    async def drained(self, timeout: float = 10.0) -> bool:
+        """Waits until nothing is on its way, retries aside that wait for their time; False at the timeout."""
+        ...
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """What was given up."""
+        ...
+
+    async def replay(self, consumer: str, event_id: str) -> bool:
+        """Delivers a dead letter again; False when there is no such letter."""
+        ...
+
+    async def stop(self) -> None:
+        """Finishes the batches under way and stops."""
+        ...
+
+
+class Fanout(Protocol):
+    """Live messages to whoever listens now, in every process. Not kept: a listener resumes from a store."""
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """To all that listen on `channel`."""
+        ...
+
+    def listen(self, channel: str, size: int = 256) -> AsyncIterator[bytes]:
+        """Messages from now on. A listener that falls `size` behind is ended, and so knows to resume."""
+        ...
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """Full-text search among the expenses of `budgets`; amounts in minor units of `currency`."""
+
+    budgets: tuple[str, ...]
+    text: str = ""
+    fuzzy: bool = True
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    currency: str | None = None
+    spent_from: date | None = None
+    spent_to: date | None = None
+    amount_from: int | None = None
+    amount_to: int | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found expense: its id, score, and HTML-escaped fragments with `<em>` by field."""
+
+    id: str
+    score: float
+    highlights: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One value of a facet, within one currency: how many, and their sum in minor units."""
+
+    value: str
+    currency: str
+    count: int
+    sum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits, the count of all, and facets over all."""
+
+    hits: list[Hit]
+    total: int
+    by_category: list[Bucket]
+    by_month: list[Bucket]
+    sums: list[Bucket]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDocument:
+    """What the index keeps of one expense; `version` guards against late events."""
+
+    id: str
+    version: int
+    budget_id: str
+    description: str
+    note: str
+    category: str
+    tags: tuple[str, ...]
+    currency: str
+    amount: int
+    spent_on: date
+
+
+class SearchIndex(Protocol):
+    """Full-text search. Applying is durable when it returns, and a lower version never undoes a higher one."""
+
+    async def apply(self, put: Sequence[SearchDocument], delete: Mapping[str, int]) -> None:
+        """Adds or replaces documents; deletes ids at their last version. Late ones are ignored."""
+        ...
+
+    async def delete_budget(self, budget_id: str) -> None:
+        """Removes all of a budget's documents."""
+        ...
+
+    async def search(self, query: SearchQuery) -> Found:
+        """Hits by relevance (by day, newest first, where there is no text)."""
+        ...
+
+    async def suggest(self, budgets: Sequence[str], prefix: str, limit: int) -> list[str]:
+        """Descriptions and categories that begin with, or hold a word that begins with, `prefix`."""
+        ...
+
+    async def rebuild(self, documents: AsyncIterator[SearchDocument]) -> int:
+        """A new index from `documents`, then switched to; the old one answers until then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A text mail."""
+
+    to: str
+    subject: str
+    text: str
+    link: str | None = None
+
+
+class Mailer(Protocol):
+    """Sends mail. Returns when the mail is handed over for good."""
+
+    async def send(self, mail: Mail) -> None:
+        """Hands the mail over."""
+        ...
+
+
+class Clock(Protocol):
+    """The time, so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """Now, in UTC, with millisecond precision."""
+        ...
+
+    def today(self) -> date:
+        """Today, in UTC."""
+        ...
+
+
+class Ids(Protocol):
+    """TypeIDs: prefixed, time-sortable, unguessable."""
+
+    def new(self, prefix: str) -> str:
+        """A new id, such as `bud_01h455vb4pex5vsknk084sn02q`."""
+        ...
+
+
+class Health(Protocol):
+    """A dependency as /health/ready shows it."""
+
+    name: str
+
+    async def check(self) -> Problem | None:
+        """None when it answers."""
+        ...
