@@ -26,12 +26,13 @@ class RateRule:
 
 @dataclass(frozen=True, slots=True)
 class ListRule:
-    """What a list operation sorts and filters by. Field names are the entity's attributes.
+    """What a list operation sorts and filters by.
 
-    `filters` maps an argument of the operation to (field, comparison): eq, gte, lte, has.
+    `sort` pairs wire names with the entity's attributes, `default` is as on the wire (`-createdAt`);
+    `filters` are (argument, attribute, comparison), the comparison one of eq, gte, lte, has.
     """
 
-    sort: tuple[str, ...]
+    sort: tuple[tuple[str, str], ...]
     default: str
     filters: tuple[tuple[str, str, str], ...] = ()
 
@@ -50,6 +51,7 @@ class Operation:
     deadline: float = 5.0
     body_limit: int = 1 << 20
     idempotent: bool = False
+    conditional: bool = False
     write: bool = False
     listing: ListRule | None = None
     problems: tuple[str, ...] = ()

@@ -77,7 +77,7 @@ class InvalidInput(Problem):
 class InvalidPageToken(Problem):
     """The page token is not one of this list's, with these filters and for this caller."""
 
-    code = "invalid-page-token"
+    code = "page-token-invalid"
 
 
 class Unauthenticated(Problem):
@@ -113,13 +113,13 @@ class MethodNotAllowed(Problem):
 class RequestInProgress(Problem):
     """Another request with this idempotency key is still running."""
 
-    code = "request-in-progress"
+    code = "idempotency-in-progress"
 
 
 class VersionConflict(Problem):
     """Concurrent writers changed the entity more often than we try again."""
 
-    code = "version-conflict"
+    code = "conflict"
 
 
 class PreconditionFailed(Problem):
@@ -131,7 +131,7 @@ class PreconditionFailed(Problem):
 class BodyTooLarge(Problem):
     """The body is larger than the operation takes."""
 
-    code = "body-too-large"
+    code = "payload-too-large"
 
 
 class UnsupportedMediaType(Problem):
@@ -143,13 +143,19 @@ class UnsupportedMediaType(Problem):
 class KeyReused(Problem):
     """The idempotency key was used with another request."""
 
-    code = "idempotency-key-reused"
+    code = "idempotency-mismatch"
 
 
 class RateLimited(Problem):
     """Too many requests; `retry_after` in seconds."""
 
     code = "rate-limited"
+
+
+class DeadlineExceeded(Problem):
+    """The operation took longer than its deadline."""
+
+    code = "deadline-exceeded"
 
 
 class Unavailable(Problem):
@@ -175,5 +181,6 @@ PLATFORM_PROBLEMS: tuple[type[Problem], ...] = (
     UnsupportedMediaType,
     KeyReused,
     RateLimited,
+    DeadlineExceeded,
     Unavailable,
 )

@@ -1,0 +1,350 @@
+"""`rest.py`: a route an operation, straight-line: admit, decode, run, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.emit.lines import Module, literal
+from compiler.emit.types import (
+    PIPELINE_HEADERS,
+    Names,
+    is_json,
+    success,
+    success_media,
+)
+from compiler.ir import Contract, Operation, Parameter, Type
+
+
+def emit(contract: Contract) -> dict[str, str]:
+    """`rest.py`, and `results.py` for the answers that idempotency records keep."""
+    return {"rest.py": _Rest(contract).text(), "results.py": _results(contract)}
+
+
+class _Rest:
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.names = Names.of(contract)
+        self.schemas = {schema.name: schema for schema in contract.schemas}
+        self.module = Module("rest.py", "The REST routes, compiled.")
+        self.bodies: dict[str, str] = {}
+        self.writers: dict[str, str] = {}
+        self.params: list[tuple[str, str]] = []
+
+    def text(self) -> str:
+        module = self.module
+        routed = [op for op in self.contract.operations if op.rest]
+        for operation in routed:
+            self._declare(operation)
+        gate = module.use_type("runtime.gate", "Gate")
+        router = module.use("runtime.rest", "Router")
+        module.gap()
+        with module.block(f"def routes(gate: {gate}) -> {router}:"):
+            module.doc("The contract's routes, each bound to its operation's chain in `gate`.")
+            for operation in routed:
+                self._route(operation)
+            module.line()
+            module.line(f"return {router}(")
+            module.line("    (")
+            for operation in routed:
+                assert operation.rest is not None
+                module.line(
+                    f"        ({literal(operation.rest.method.upper())}, {literal(operation.rest.path)}, "
+                    f"operations.{operation.python.upper()}, {operation.python}),"
+                )
+            module.line("    )")
+            module.line(")")
+        return module.text()
+
+    # --- module level: how each parameter and body is read, each answer written ---
+
+    def _declare(self, operation: Operation) -> None:
+        module = self.module
+        module.use("generated", "operations")
+        rest = operation.rest
+        assert rest is not None
+        for parameter in self._read(operation):
+            param = module.use("runtime.decode", "Param")
+            pointer = {"path": f"path:{parameter.name}", "query": f"?{parameter.name}"}.get(
+                parameter.location, f"{parameter.location}:{parameter.name}"
+            )
+            options = ", required=True" if parameter.required else ""
+            if parameter.has_default:
+                options += f", default={self._default(parameter)}"
+            module.line(
+                f"{self._param(operation, parameter)} = {param}({literal(parameter.name)}, "
+                f"{literal(pointer)}, {self._parser(parameter.type, parameter)}{options})"
+            )
+        query = [p.name for p in rest.parameters if p.location == "query"]
+        if query:
+            module.line(f"_{operation.python.upper()}_QUERY = frozenset(({literal(query)[1:-1]},))")
+        if rest.body and _json_body(operation):
+            type = rest.body.content[0].type
+            annotation = self.names.annotation(module, type, typing_only=False)
+            if annotation not in self.bodies:
+                self.bodies[annotation] = f"_READ_{_shout(annotation)}"
+                reader = module.use("runtime.decode", "JsonBody")
+                module.line(
+                    f"{self.bodies[annotation]}: {reader}[{annotation}] = {reader}({annotation})"
+                )
+        media = success_media(operation)
+        if media and is_json(media.name):
+            annotation = self.names.annotation(module, media.type, typing_only=False)
+            if annotation not in self.writers:
+                self.writers[annotation] = f"_WRITE_{_shout(annotation)}"
+                writer = module.use("runtime.encode", "json_writer")
+                module.line(f"{self.writers[annotation]} = {writer}({annotation})")
+
+    def _read(self, operation: Operation) -> list[Parameter]:
+        """The parameters that the route itself reads; those of the pipeline are the request's."""
+        assert operation.rest is not None
+        return [
+            p
+            for p in operation.rest.parameters
+            if not (p.location == "header" and p.name.lower() in PIPELINE_HEADERS)
+        ]
+
+    def _param(self, operation: Operation, parameter: Parameter) -> str:
+        return f"_{operation.python.upper()}_{parameter.python.upper()}"
+
+    def _resolved(self, type: Type) -> tuple[Type, str | None]:
+        name = None
+        while type.kind == "ref" and type.ref:
+            name = type.ref
+            type = self.schemas[type.ref].type
+        return type, name
+
+    def _default(self, parameter: Parameter) -> str:
+        type, name = self._resolved(parameter.type)
+        if type.enum and name:
+            self.module.use("generated.models", self.names.schemas[name])
+            return f"{self.names.schemas[name]}({literal(parameter.default)})"
+        return literal(parameter.default)
+
+    def _parser(self, type: Type, parameter: Parameter) -> str:
+        """The call that makes a text's parser, from runtime.decode."""
+        type, name = self._resolved(type)
+        bounds = type.bounds
+        use = self.module.use
+        if type.enum and name and type.kind == "string":
+            return f"{use('runtime.decode', 'choice')}({use('generated.models', self.names.schemas[name])})"
+        if type.enum:
+            return f"{use('runtime.decode', 'one_of')}({literal(type.enum)[1:-1]})"
+        if type.kind in ("integer", "number"):
+            least, most = bounds.minimum, bounds.maximum
+            return f"{use('runtime.decode', type.kind)}({literal(least)}, {literal(most)})"
+        if type.kind == "boolean":
+            return f"{use('runtime.decode', 'boolean')}()"
+        if type.kind == "array" and type.item:
+            inner = self._parser(type.item, parameter)
+            separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(parameter.style, ",")
+            return (
+                f"{use('runtime.decode', 'array')}({inner}, {literal(bounds.min_items)}, "
+                f"{literal(bounds.max_items)}, {literal(separator)})"
+            )
+        if type.format == "date":
+            return f"{use('runtime.decode', 'day')}({literal(bounds.pattern)})"
+        if type.format == "date-time":
+            return f"{use('runtime.decode', 'moment')}({literal(bounds.pattern)})"
+        if type.format == "decimal":
+            decimal = use("runtime.decode", "decimal")
+            return f"{decimal}({literal(bounds.pattern)}, {literal(bounds.max_length)})"
+        return (
+            f"{use('runtime.decode', 'text')}({literal(bounds.min_length)}, "
+            f"{literal(bounds.max_length)}, {literal(bounds.pattern)})"
+        )
+
+    # --- a route ---
+
+    def _route(self, operation: Operation) -> None:
+        module = self.module
+        rest = operation.rest
+        assert rest is not None
+        request = module.use_type("runtime.rest", "Request")
+        response = module.use_type("runtime.rest", "Response")
+        name = operation.python
+        module.line()
+        module.line(f"run_{name} = gate.chain(operations.{name.upper()})")
+        module.line()
+        with module.block(f"async def {name}(request: {request}) -> {response}:"):
+            module.line(f"call = request.call(operations.{name.upper()})")
+            module.line("await gate.admit(call)")
+            arguments = self._decode(operation)
+            inner = ", ".join(f"{literal(key)}: {value}" for key, value in arguments)
+            answer = "answer = " if success_media(operation) else ""
+            module.line(f"{answer}await run_{name}(call, {{{inner}}})")
+            self._answer(operation)
+
+    def _decode(self, operation: Operation) -> list[tuple[str, str]]:
+        """Emits the reading of all arguments; gives their names and where they are."""
+        module = self.module
+        rest = operation.rest
+        assert rest is not None
+        taken: list[tuple[str, str]] = []
+        read = self._read(operation)
+        body = rest.body
+        query = any(p.location == "query" for p in read)
+        module.line(f"faults: list[{module.use('runtime.problem', 'InputError')}] = []")
+        placed = [p.strip("{}") for p in rest.path.split("/") if p.startswith("{")]
+        for parameter in read:
+            if parameter.location == "path":
+                at = placed.index(parameter.name)
+                source = f"request.args[{at}]"
+                self._value(operation, parameter, source, taken)
+        if query:
+            check = module.use("runtime.decode", "unknown_parameters")
+            module.line("query = request.query()")
+            with module.block("if query:"):
+                module.line(f"{check}(query, _{operation.python.upper()}_QUERY, faults)")
+        else:
+            check = module.use("runtime.decode", "no_parameters")
+            with module.block('if request.scope["query_string"]:'):
+                module.line(f"{check}(request.query(), faults)")
+        for parameter in read:
+            if parameter.location == "query":
+                self._value(operation, parameter, f"query.get({literal(parameter.name)})", taken)
+            elif parameter.location == "header":
+                self._value(
+                    operation,
+                    parameter,
+                    f"request.header({literal(parameter.name.lower())})",
+                    taken,
+                )
+            elif parameter.location == "cookie":
+                self._value(
+                    operation, parameter, f"request.cookie({literal(parameter.name)})", taken
+                )
+        if operation.idempotent or operation.conditional:
+            module.line("request.conditions(call, faults)")
+        if body:
+            self._body(operation, taken)
+        invalid = module.use("runtime.problem", "InvalidInput")
+        with module.block("if faults:"):
+            module.line(f"raise {invalid}(errors=faults)")
+        return taken
+
+    def _value(
+        self, operation: Operation, parameter: Parameter, source: str, taken: list[tuple[str, str]]
+    ) -> None:
+        local = f"{parameter.python}_"
+        self.module.line(f"{local} = {self._param(operation, parameter)}.read({source}, faults)")
+        taken.append((parameter.python, local))
+
+    def _body(self, operation: Operation, taken: list[tuple[str, str]]) -> None:
+        module = self.module
+        assert operation.rest is not None and operation.rest.body is not None
+        body = operation.rest.body
+        media = tuple(content.name for content in body.content)
+        module.line(f"media = request.media_type({literal(media)})")
+        if _json_body(operation):
+            annotation = self.names.annotation(module, body.content[0].type, typing_only=False)
+            module.line(f"raw = await request.body({operation.body_limit})")
+            reader = f"{self.bodies[annotation]}.read(raw, faults)"
+            module.line(f"body_ = {reader}" + ("" if body.required else " if raw else None"))
+        else:
+            upload = module.use("runtime.upload", "Upload")
+            module.line(f"body_ = {upload}(media, request.stream({operation.body_limit}))")
+        taken.append(("body", "body_"))
+
+    def _answer(self, operation: Operation) -> None:
+        module = self.module
+        response = success(operation)
+        status = int(response.status) if response and response.status.isdigit() else 200
+        media = success_media(operation)
+        headers = {h.lower() for h in response.headers} if response else set()
+        if media is None:
+            module.line(f"return {module.use('runtime.rest', 'empty_response')}({status})")
+            return
+        if not is_json(media.name):
+            stream = module.use("runtime.rest", "stream_response")
+            module.line(f"return {stream}({status}, {literal(media.name)}, answer)")
+            return
+        annotation = self.names.annotation(module, media.type, typing_only=False)
+        written = f"{self.writers[annotation]}(answer)"
+        location = self._location(operation) if "location" in headers else None
+        if location is not None:
+            created = module.use("runtime.rest", "created_response")
+            version = "answer.version" if "etag" in headers else "None"
+            module.line(f"return {created}({status}, {written}, {version}, {location})")
+        elif "etag" in headers:
+            entity = module.use("runtime.rest", "entity_response")
+            module.line(f"return {entity}({status}, {written}, answer.version)")
+        else:
+            module.line(
+                f"return {module.use('runtime.rest', 'json_response')}({status}, {written})"
+            )
+
+    def _location(self, operation: Operation) -> str | None:
+        """Where the new entity is read, as the contract's links say: an f-string over `answer`."""
+        raw = _raw_operation(self.contract.openapi, operation)
+        for response in raw.get("responses", {}).values():
+            for link in response.get("links", {}).values():
+                target = next(
+                    (o for o in self.contract.operations if o.id == link.get("operationId")), None
+                )
+                if target is None or target.rest is None or target.rest.method != "get":
+                    continue
+                path = target.rest.path
+                for name, expression in link.get("parameters", {}).items():
+                    pointer = str(expression).removeprefix("$response.body#/")
+                    path = path.replace(
+                        f"{{{name}}}", f"{{answer.{self._attribute(operation, pointer)}}}"
+                    )
+                static = "{answer." not in path
+                return f"f{literal(path)}" if not static else literal(path)
+        return None
+
+    def _attribute(self, operation: Operation, pointer: str) -> str:
+        media = success_media(operation)
+        assert media is not None
+        parts: list[str] = []
+        type = media.type
+        for word in pointer.split("/"):
+            type, _ = self._resolved(type)
+            field = next(f for f in type.fields if f.name == word)
+            parts.append(field.python)
+            type = field.type
+        return ".".join(parts)
+
+
+def _raw_operation(openapi: Any, operation: Operation) -> Mapping[str, Any]:
+    for item in openapi.get("paths", {}).values():
+        for raw in item.values():
+            if isinstance(raw, dict) and raw.get("operationId") == operation.id:
+                return raw
+    return {}
+
+
+def _json_body(operation: Operation) -> bool:
+    rest = operation.rest
+    return bool(
+        rest and rest.body and len(rest.body.content) == 1 and is_json(rest.body.content[0].name)
+    )
+
+
+def _shout(annotation: str) -> str:
+    snake = "".join(f"_{c}" if c.isupper() else c for c in annotation)
+    return "".join(c if c.isalnum() else "_" for c in snake).strip("_").upper()
+
+
+def _results(contract: Contract) -> str:
+    module = Module("results.py", "What each operation that takes an idempotency key answers.")
+    names = Names.of(contract)
+    any_ = module.use("typing", "Any")
+    rows = [
+        f"    {literal(operation.id)}: {_result(module, operation, names)},"
+        for operation in contract.operations
+        if operation.idempotent and operation.rest
+    ]
+    module.line(f"RESULTS: dict[str, {any_}] = {{")
+    for row in rows:
+        module.line(row)
+    module.line("}")
+    return module.text()
+
+
+def _result(module: Module, operation: Operation, names: Names) -> str:
+    media = success_media(operation)
+    if media is None or not is_json(media.name):
+        return "None"
+    return names.annotation(module, media.type, typing_only=False)

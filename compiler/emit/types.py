@@ -1,0 +1,127 @@
+"""How a type of the contract is written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from compiler.emit.lines import Module, literal
+from compiler.emit.models import inline_types, is_json
+from compiler.ir import Contract, Media, Operation, Response, Span, Type
+
+_PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Schema names → classes, and the classes of the inline types by where they stand."""
+
+    schemas: Mapping[str, str]
+    inline: Mapping[tuple[Span, str], str]
+
+    @classmethod
+    def of(cls, contract: Contract) -> Names:
+        """The names that emit/models.py gives."""
+        return cls(
+            {schema.name: schema.python for schema in contract.schemas},
+            {(type.span, type.kind): name for name, type in inline_types(contract)},
+        )
+
+    def annotation(self, module: Module, type: Type, *, typing_only: bool = True) -> str:
+        """`type` as an annotation in `module`, with its import."""
+        use = module.use_type if typing_only else module.use
+        text = self._bare(module, type, use)
+        return f"{text} | None" if type.nullable else text
+
+    def _bare(self, module: Module, type: Type, use: Callable[[str, str], str]) -> str:
+        if type.kind == "ref":
+            return use("generated.models", self.schemas[type.ref or ""])
+        named = self.inline.get((type.span, type.kind))
+        if named:
+            return use("generated.models", named)
+        if type.kind == "array" and type.item:
+            return f"list[{self.annotation(module, type.item, typing_only=use == module.use_type)}]"
+        if type.kind == "string" and type.enum:
+            values = ", ".join(literal(v) for v in type.enum if v is not None)
+            return f"{use('typing', 'Literal')}[{values}]"
+        if type.kind == "string" and type.format == "date":
+            return use("datetime", "date")
+        if type.kind == "string" and type.format == "date-time":
+            return use("datetime", "datetime")
+        if type.kind == "string" and type.format == "decimal":
+            return use("decimal", "Decimal")
+        if type.kind == "string" and type.format in ("binary", "byte"):
+            return "bytes"
+        if type.kind in _PLAIN:
+            return _PLAIN[type.kind]
+        if type.kind in ("object", "map"):
+            return f"dict[str, {use('typing', 'Any')}]"
+        return use("typing", "Any")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A handler's argument: its name, its type, and how it looks when it is left out."""
+
+    name: str
+    annotation: str
+    default: str | None
+
+
+def arguments(module: Module, operation: Operation, names: Names) -> list[Argument]:
+    """What the operation's handler takes after the call: parameters, then the body."""
+    found: list[Argument] = []
+    rest = operation.rest
+    if rest is None:
+        return found
+    for parameter in rest.parameters:
+        if parameter.location == "header" and parameter.name.lower() in PIPELINE_HEADERS:
+            continue
+        text = names.annotation(module, parameter.type)
+        optional = not parameter.required and not parameter.has_default
+        if optional and not text.endswith("| None"):
+            text += " | None"
+        found.append(Argument(parameter.python, text, "None" if optional else None))
+    if rest.body:
+        media = rest.body.content[0]
+        if len(rest.body.content) == 1 and is_json(media.name):
+            text = names.annotation(module, media.type)
+        else:
+            text = module.use_type("runtime.upload", "Upload")
+        found.append(Argument("body", text if rest.body.required else f"{text} | None", None))
+    return found
+
+
+# Headers that the pipeline reads; no handler sees them.
+PIPELINE_HEADERS = frozenset({"idempotency-key", "if-match", "x-request-id", "last-event-id"})
+
+
+def success(operation: Operation) -> Response | None:
+    """The response that a handler's return value becomes: the lowest 2xx."""
+    if operation.rest is None:
+        return None
+    for response in sorted(operation.rest.responses, key=lambda r: r.status):
+        if response.status.startswith("2"):
+            return response
+    return None
+
+
+def success_media(operation: Operation) -> Media | None:
+    """The content of `success`, if it has any."""
+    response = success(operation)
+    return response.content[0] if response and response.content else None
+
+
+def result(module: Module, operation: Operation, names: Names) -> str:
+    """What the operation's handler returns."""
+    media = success_media(operation)
+    if media is None:
+        return "None"
+    if is_json(media.name):
+        return names.annotation(module, media.type)
+    return f"{module.use_type('collections.abc', 'AsyncIterator')}[bytes]"
+
+
+def operations_of(contract: Contract, service: str) -> Iterator[Operation]:
+    """The service's operations, by name."""
+    return (operation for operation in contract.operations if operation.service == service)

@@ -1,0 +1,109 @@
+"""The only file that touches the disk: all or nothing, byte-stable, and removes what is stale."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+# A folder without this file is not ours to empty.
+_MARK = ".generated"
+_MARK_TEXT = "Everything in this folder is written by `python codegen.py`.\n"
+
+
+class NotOurs(Exception):
+    """The output folder holds files that the compiler did not write."""
+
+
+def format_python(files: Mapping[str, str]) -> dict[str, str]:
+    """`files` with the Python ones formatted by ruff, in one run over a staging folder."""
+    with tempfile.TemporaryDirectory(prefix="codegen-") as folder:
+        stage = Path(folder)
+        for name, text in files.items():
+            path = stage / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        ruff = [sys.executable, "-m", "ruff"]
+        options = ["--isolated", "--no-cache", "--quiet"]
+        width = ["--config", "line-length=100", "--target-version", "py311"]
+        for command in (
+            ["check", "--select", "I,F401", "--fix", "--config", _FIRST_PARTY],
+            ["format"],
+        ):
+            done = subprocess.run(
+                [*ruff, command[0], *options, *width, *command[1:], "."],
+                cwd=stage,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise RuntimeError(f"ruff {command[0]}: {done.stdout}{done.stderr}")
+        return {name: (stage / name).read_text(encoding="utf-8") for name in files}
+
+
+_FIRST_PARTY = (
+    'lint.isort.known-first-party = ["app", "compiler", "generated", "handlers", "runtime"]'
+)
+
+
+def differences(files: Mapping[str, str], out: Path) -> list[str]:
+    """What `write` would do, a line a file: `missing`, `differs` or `stale`; empty when all agree."""
+    found: list[str] = []
+    for name, text in sorted({**files, _MARK: _MARK_TEXT}.items()):
+        try:
+            # newline="" keeps \r, so that a checkout with converted line ends is seen to differ.
+            with open(out / name, encoding="utf-8", newline="") as file:
+                if file.read() != text:
+                    found.append(f"differs {name}")
+        except FileNotFoundError:
+            found.append(f"missing {name}")
+    found += [f"stale   {name}" for name in _strangers(files, out)]
+    return found
+
+
+def write(files: Mapping[str, str], out: Path) -> list[str]:
+    """Makes `out` hold exactly `files`, and returns what changed. Nothing changed writes nothing.
+
+    A new tree is written beside the old one and takes its place by two renames, so that a crash leaves
+    the one or the other. Raises NotOurs when `out` is a folder with somebody else's files.
+    """
+    changed = differences(files, out)
+    if not changed:
+        return []
+    if out.exists() and any(out.iterdir()) and not (out / _MARK).exists():
+        raise NotOurs(f"{out} is not empty and was not generated: choose another folder with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        for name, text in {**files, _MARK: _MARK_TEXT}.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        fresh.chmod(0o755)
+        old = fresh.with_name(fresh.name + ".old")
+        if out.exists():
+            os.rename(out, old)
+        os.rename(fresh, out)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return changed
+
+
+def _strangers(files: Mapping[str, str], out: Path) -> list[str]:
+    if not out.exists():
+        return []
+    kept = {*files, _MARK}
+    return sorted(
+        name
+        for path in out.rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and (name := path.relative_to(out).as_posix()) not in kept
+    )

@@ -1,0 +1,325 @@
+"""Reading what clients send: parameters from text, bodies from JSON, all faults at once.
+
+The codes are JSON Schema's words, so that the compiled and the interpreted path report alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from runtime.problem import MOST_ERRORS, InputError, InvalidInput, MalformedRequest
+from runtime.scalar import instant
+
+T = TypeVar("T")
+EnumT = TypeVar("EnumT", bound=Enum)
+
+
+class Fault(Exception):
+    """Why a text is not a value: a JSON Schema word, and a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+Parse = Callable[[str], T]
+
+# No limit in Python's regular expressions protects from a pattern's own cost, so long text is not matched.
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})").fullmatch
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,3})?").fullmatch
+
+
+def text(
+    shortest: int | None = None, longest: int | None = None, pattern: str | None = None
+) -> Parse[str]:
+    """A string within bounds."""
+    search = re.compile(whole(pattern)).search if pattern else None
+
+    def parse(value: str) -> str:
+        if shortest is not None and len(value) < shortest:
+            raise Fault("minLength", f"must have at least {shortest} characters")
+        if longest is not None and len(value) > longest:
+            raise Fault("maxLength", f"must have at most {longest} characters")
+        if search is not None and not search(value):
+            raise Fault("pattern", f"must match {pattern}")
+        return value
+
+    return parse
+
+
+def whole(pattern: str) -> str:
+    """`pattern` with a `$` that means the end, as in ECMA-262; Python's also matches before a newline."""
+    return (
+        pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
+    )
+
+
+def integer(least: int | None = None, most: int | None = None) -> Parse[int]:
+    """A decimal integer within bounds; no sign but minus, no blanks, no underscores."""
+
+    def parse(value: str) -> int:
+        if not _INTEGER(value):
+            raise Fault("type", "must be an integer")
+        return _within(int(value), least, most)
+
+    return parse
+
+
+def number(least: float | None = None, most: float | None = None) -> Parse[float]:
+    """A JSON number within bounds."""
+
+    def parse(value: str) -> float:
+        if len(value) > 64 or not _NUMBER(value):
+            raise Fault("type", "must be a number")
+        return _within(float(value), least, most)
+
+    return parse
+
+
+N = TypeVar("N", int, float)
+
+
+def _within(value: N, least: float | None, most: float | None) -> N:
+    if least is not None and value < least:
+        raise Fault("minimum", f"must be at least {least}")
+    if most is not None and value > most:
+        raise Fault("maximum", f"must be at most {most}")
+    return value
+
+
+def boolean() -> Parse[bool]:
+    """`true` or `false`."""
+
+    def parse(value: str) -> bool:
+        if value == "true":
+            return True
+        if value == "false":
+            return False
+        raise Fault("type", "must be true or false")
+
+    return parse
+
+
+def choice(enum: type[EnumT]) -> Parse[EnumT]:
+    """One value of an enum."""
+    members: Mapping[str, EnumT] = {str(member.value): member for member in enum}
+    message = f"must be one of {', '.join(members)}"
+
+    def parse(value: str) -> EnumT:
+        try:
+            return members[value]
+        except KeyError:
+            raise Fault("enum", message) from None
+
+    return parse
+
+
+def one_of(*values: Any) -> Parse[Any]:
+    """One of the values, compared as text."""
+    members = {str(value): value for value in values}
+    message = f"must be one of {', '.join(members)}"
+
+    def parse(value: str) -> Any:
+        try:
+            return members[value]
+        except KeyError:
+            raise Fault("enum", message) from None
+
+    return parse
+
+
+def day(pattern: str | None = None) -> Parse[date]:
+    """A day, `YYYY-MM-DD`."""
+    shaped = text(pattern=pattern or "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", longest=10)
+
+    def parse(value: str) -> date:
+        try:
+            return date.fromisoformat(shaped(value))
+        except ValueError:
+            raise Fault("format", "must be a day, as 2026-01-31") from None
+
+    return parse
+
+
+def moment(pattern: str | None = None) -> Parse[datetime]:
+    """A moment in RFC 3339."""
+    shaped = text(pattern=pattern, longest=64)
+
+    def parse(value: str) -> datetime:
+        try:
+            return instant(shaped(value))
+        except ValueError:
+            raise Fault("format", "must be a moment, as 2026-01-31T09:30:00.000Z") from None
+
+    return parse
+
+
+def decimal(pattern: str | None = None, longest: int | None = None) -> Parse[Decimal]:
+    """A decimal string."""
+    shaped = text(pattern=pattern or "^-?[0-9]+([.][0-9]+)?$", longest=longest or 64)
+
+    def parse(value: str) -> Decimal:
+        return Decimal(shaped(value))
+
+    return parse
+
+
+def array(
+    item: Parse[T], fewest: int | None = None, most: int | None = None, separator: str = ","
+) -> Parse[list[T]]:
+    """Values in one text, with a separator between them."""
+
+    def parse(value: str) -> list[T]:
+        parts = value.split(separator) if value else []
+        if fewest is not None and len(parts) < fewest:
+            raise Fault("minItems", f"must have at least {fewest} items")
+        if most is not None and len(parts) > most:
+            raise Fault("maxItems", f"must have at most {most} items")
+        return [item(part) for part in parts]
+
+    return parse
+
+
+class Param(Generic[T]):
+    """One declared parameter: where it is found, and how its text becomes a value."""
+
+    __slots__ = ("default", "name", "parse", "pointer", "required")
+
+    def __init__(
+        self,
+        name: str,
+        pointer: str,
+        parse: Parse[T],
+        *,
+        required: bool = False,
+        default: Any = None,
+    ) -> None:
+        self.name = name
+        self.pointer = pointer
+        self.parse = parse
+        self.required = required
+        self.default = default
+
+    def read(self, value: str | None, faults: list[InputError]) -> Any:
+        """The value of `value`, or the default; what is wrong is appended to `faults`."""
+        if value is None:
+            if self.required:
+                faults.append(InputError(self.pointer, "required", "is required"))
+            return self.default
+        try:
+            return self.parse(value)
+        except Fault as fault:
+            faults.append(InputError(self.pointer, fault.code, fault.message))
+            return self.default
+
+
+def unknown_parameters(
+    given: Mapping[str, str], declared: frozenset[str], faults: list[InputError]
+) -> None:
+    """A fault for each query parameter that the operation does not declare."""
+    for name in given:
+        if name not in declared:
+            faults.append(InputError(f"?{name[:100]}", "unknown", "is not a parameter here"))
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def no_parameters(given: Mapping[str, str], faults: list[InputError]) -> None:
+    """A fault for each query parameter, where none is declared."""
+    unknown_parameters(given, _NONE, faults)
+
+
+class JsonBody(Generic[T]):
+    """Reads JSON bodies of one type."""
+
+    __slots__ = ("_validator",)
+
+    def __init__(self, type: Any) -> None:
+        self._validator = TypeAdapter[T](type).validator
+
+    def read(self, raw: bytes, faults: list[InputError]) -> T | None:
+        """The value in `raw`; faults are appended, and what is not JSON at all raises MalformedRequest."""
+        try:
+            value: T = self._validator.validate_json(raw, by_alias=True, by_name=False)
+        except ValidationError as error:
+            _collect(error, faults)
+            return None
+        return value
+
+    def check(self, value: Any) -> T:
+        """The value that parsed JSON holds. Raises InvalidInput."""
+        import json
+
+        faults: list[InputError] = []
+        read = self.read(json.dumps(value).encode(), faults)
+        if faults or read is None:
+            raise InvalidInput(errors=faults)
+        return read
+
+
+# pydantic's error types → JSON Schema's words, with the sentence's making from the error's context.
+_WORDS: dict[str, tuple[str, str]] = {
+    "missing": ("required", "is required"),
+    "extra_forbidden": ("unknown", "is not a property here"),
+    "string_type": ("type", "must be a string"),
+    "string_sub_type": ("type", "must be a string"),
+    "int_type": ("type", "must be an integer"),
+    "int_from_float": ("type", "must be an integer"),
+    "int_parsing": ("type", "must be an integer"),
+    "int_parsing_size": ("maximum", "is too large"),
+    "float_type": ("type", "must be a number"),
+    "finite_number": ("type", "must be a finite number"),
+    "bool_type": ("type", "must be true or false"),
+    "bool_parsing": ("type", "must be true or false"),
+    "list_type": ("type", "must be an array"),
+    "dict_type": ("type", "must be an object"),
+    "model_type": ("type", "must be an object"),
+    "model_attributes_type": ("type", "must be an object"),
+    "none_required": ("type", "must be null"),
+    "date_type": ("type", "must be a string"),
+    "string_too_short": ("minLength", "must have at least {min_length} characters"),
+    "string_too_long": ("maxLength", "must have at most {max_length} characters"),
+    "string_pattern_mismatch": ("pattern", "must match {pattern}"),
+    "string_unicode": ("type", "must be valid Unicode"),
+    "too_short": ("minItems", "must have at least {min_length} items"),
+    "too_long": ("maxItems", "must have at most {max_length} items"),
+    "greater_than_equal": ("minimum", "must be at least {ge}"),
+    "greater_than": ("exclusiveMinimum", "must be more than {gt}"),
+    "less_than_equal": ("maximum", "must be at most {le}"),
+    "less_than": ("exclusiveMaximum", "must be less than {lt}"),
+    "multiple_of": ("multipleOf", "must be a multiple of {multiple_of}"),
+    "enum": ("enum", "must be one of {expected}"),
+    "literal_error": ("enum", "must be one of {expected}"),
+    "date_from_datetime_parsing": ("format", "must be a day, as 2026-01-31"),
+    "date_from_datetime_inexact": ("format", "must be a day, as 2026-01-31"),
+    "date_parsing": ("format", "must be a day, as 2026-01-31"),
+    "datetime_parsing": ("format", "must be a moment, as 2026-01-31T09:30:00.000Z"),
+    "union_tag_invalid": ("discriminator", "must be one of {expected_tags}"),
+    "union_tag_not_found": ("discriminator", "must say which kind it is"),
+}
+
+
+def _collect(error: ValidationError, faults: list[InputError]) -> None:
+    for item in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]:
+        if item["type"] == "json_invalid":
+            raise MalformedRequest("The body is not JSON.") from None
+        code, sentence = _WORDS.get(item["type"], ("invalid", "is not valid"))
+        try:
+            message = sentence.format(**item.get("ctx", {}))
+        except (KeyError, IndexError):
+            message = sentence
+        faults.append(InputError(pointer(item["loc"]), code, message))
+
+
+def pointer(location: tuple[int | str, ...]) -> str:
+    """An RFC 6901 pointer from the root of the body."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)

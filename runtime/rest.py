@@ -1,0 +1,309 @@
+"""What compiled REST routes are made of: the request, the response, and the way from a path to a route."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from runtime.call import Call
+from runtime.operation import Operation
+from runtime.problem import (
+    BodyTooLarge,
+    InputError,
+    MalformedRequest,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+JSON = (b"content-type", b"application/json")
+PROBLEM_JSON = (b"content-type", b"application/problem+json")
+
+
+class Disconnected(Exception):
+    """The client went away before its body was complete."""
+
+
+class Request:
+    """One HTTP request on its way to a route. `args` are the path's parameters, in order."""
+
+    __slots__ = (
+        "address",
+        "args",
+        "call_made",
+        "headers",
+        "receive",
+        "request_id",
+        "scope",
+        "traceparent",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        args: Sequence[str],
+        *,
+        request_id: str = "",
+        traceparent: str = "",
+        address: str = "",
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.args = args
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = request_id
+        self.traceparent = traceparent
+        self.address = address
+        self.call_made: Call | None = None
+
+    def call(self, operation: Operation) -> Call:
+        """The call that this request makes: who says to be calling, and under which conditions."""
+        get = self.headers.get
+        authorization = get(b"authorization")
+        self.call_made = call = Call(
+            operation,
+            "rest",
+            self.request_id,
+            token=None if authorization is None else bearer(authorization),
+            address=self.address,
+            traceparent=self.traceparent,
+        )
+        if operation.write:
+            call.user_agent = get(b"user-agent", b"").decode("latin-1")[:300]
+        return call
+
+    def conditions(self, call: Call, faults: list[InputError]) -> None:
+        """Reads Idempotency-Key and If-Match, for the operations that declare them."""
+        key = self.headers.get(b"idempotency-key")
+        if key is not None and call.operation.idempotent:
+            call.idempotency_key = idempotency_key(key, faults)
+        match = self.headers.get(b"if-match")
+        if match is not None and call.operation.conditional:
+            call.if_version = version_of(match, faults)
+
+    def header(self, name: str) -> str | None:
+        """A header's text, by its name in lower case."""
+        value = self.headers.get(name.encode("ascii"))
+        return None if value is None else value.decode("latin-1")
+
+    def cookie(self, name: str) -> str | None:
+        """A cookie's text."""
+        for part in self.headers.get(b"cookie", b"").decode("latin-1").split(";"):
+            key, _, value = part.strip().partition("=")
+            if key == name:
+                return value
+        return None
+
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters; of a repeated one the last."""
+        raw = self.scope.get("query_string", b"")
+        if not raw:
+            return _NOTHING
+        try:
+            return dict(
+                parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+            )
+        except ValueError:
+            raise MalformedRequest("The query has too many parameters.") from None
+
+    def media_type(self, allowed: Sequence[str]) -> str:
+        """The body's content type, one of `allowed`; the first of them where the client names none."""
+        raw = self.headers.get(b"content-type")
+        if raw is None:
+            return allowed[0]
+        essence = raw.partition(b";")[0].strip().lower().decode("latin-1")
+        if essence not in allowed:
+            raise UnsupportedMediaType(f"Send {' or '.join(allowed)}.")
+        return essence
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, of `limit` bytes at most."""
+        declared = self.headers.get(b"content-length")
+        if declared is not None and (len(declared) > 12 or int(declared) > limit):
+            raise BodyTooLarge(f"The body may have {limit} bytes.")
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        raw: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            if len(raw) > limit:
+                raise BodyTooLarge(f"The body may have {limit} bytes.")
+            return raw
+        parts = [raw]
+        size = len(raw)
+        while message.get("more_body", False):
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            raw = message.get("body", b"")
+            size += len(raw)
+            if size > limit:
+                raise BodyTooLarge(f"The body may have {limit} bytes.")
+            parts.append(raw)
+        return b"".join(parts)
+
+    async def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body's chunks, of `limit` bytes at most altogether."""
+        size = 0
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            chunk: bytes = message.get("body", b"")
+            more = message.get("more_body", False)
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"The body may have {limit} bytes.")
+            if chunk:
+                yield chunk
+
+
+_NOTHING: Mapping[str, str] = {}
+
+
+def bearer(value: bytes) -> str:
+    """The token of an Authorization header (RFC 6750)."""
+    scheme, _, token = value.partition(b" ")
+    if scheme.lower() != b"bearer" or not token:
+        raise Unauthenticated("Authorization must be `Bearer` and an access token.")
+    return token.strip().decode("latin-1")
+
+
+def idempotency_key(value: bytes, faults: list[InputError]) -> str | None:
+    """An Idempotency-Key header: 1 to 128 printable ASCII characters."""
+    if not 1 <= len(value) <= 128 or not all(0x21 <= byte <= 0x7E for byte in value):
+        faults.append(
+            InputError("header:Idempotency-Key", "pattern", "must be 1 to 128 printable characters")
+        )
+        return None
+    return value.decode("ascii")
+
+
+# No entity has this version: what a weak ETag names, as If-Match compares strongly (RFC 9110, 13.1.1).
+NO_VERSION = -1
+
+
+def version_of(value: bytes, faults: list[InputError]) -> int | None:
+    """The version that an If-Match header names: `"3"` is 3, `*` is any (None)."""
+    if value == b"*":
+        return None
+    strong = value.removeprefix(b"W/")
+    digits = strong[1:-1]
+    if not (
+        1 <= len(digits) <= 10 and digits.isdigit() and strong[:1] == b'"' and strong[-1:] == b'"'
+    ):
+        faults.append(InputError("header:If-Match", "pattern", 'must be one ETag, as "3", or *'))
+        return None
+    return int(digits) if strong is value else NO_VERSION
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer. `body` is bytes, or chunks as they come."""
+
+    status: int
+    headers: list[Header] = field(default_factory=list)
+    body: bytes | AsyncIterator[bytes] = b""
+
+
+def json_response(status: int, body: bytes) -> Response:
+    """JSON without a version."""
+    return Response(status, [JSON], body)
+
+
+def entity_response(status: int, body: bytes, version: int) -> Response:
+    """An entity's JSON, with its version as the ETag."""
+    return Response(status, [JSON, (b"etag", b'"%d"' % version)], body)
+
+
+def created_response(status: int, body: bytes, version: int | None, location: str) -> Response:
+    """A new entity's JSON, and where it is."""
+    headers = [JSON, (b"location", location.encode("ascii"))]
+    if version is not None:
+        headers.append((b"etag", b'"%d"' % version))
+    return Response(status, headers, body)
+
+
+def empty_response(status: int) -> Response:
+    """Nothing but a status."""
+    return Response(status)
+
+
+def stream_response(status: int, media: str, chunks: AsyncIterator[bytes]) -> Response:
+    """Chunks as they come."""
+    return Response(status, [(b"content-type", media.encode("ascii"))], chunks)
+
+
+Route = Callable[[Request], Awaitable[Response]]
+
+
+class _Node:
+    __slots__ = ("literals", "methods", "parameter")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.methods: dict[str, tuple[Operation, Route]] = {}
+
+
+class Router:
+    """From a path to a route: literal segments before parameters, as OpenAPI has it."""
+
+    def __init__(self, routes: Sequence[tuple[str, str, Operation, Route]]) -> None:
+        self._root = _Node()
+        self._exact: dict[str, dict[str, tuple[Operation, Route]]] = {}
+        for method, path, operation, route in routes:
+            node = self._root
+            for part in path.split("/"):
+                if part.startswith("{"):
+                    node.parameter = node.parameter or _Node()
+                    node = node.parameter
+                else:
+                    node = node.literals.setdefault(part, _Node())
+            node.methods[method.upper()] = (operation, route)
+            if "{" not in path:
+                self._exact[path] = node.methods
+
+    def match(self, path: str) -> tuple[dict[str, tuple[Operation, Route]], Sequence[str]] | None:
+        """The methods at `path` and the values of its parameters; None when there is no such path."""
+        methods = self._exact.get(path)
+        if methods is not None:
+            return methods, ()
+        args: list[str] = []
+        found = _walk(self._root, path.split("/"), 0, args)
+        return None if found is None else (found, args)
+
+
+def _walk(
+    node: _Node, parts: list[str], at: int, args: list[str]
+) -> dict[str, tuple[Operation, Route]] | None:
+    while at < len(parts):
+        part = parts[at]
+        literal = node.literals.get(part)
+        if literal is not None and node.parameter is None:
+            node = literal
+        elif literal is not None:
+            # Both fit: the literal first, and back to the parameter when it leads nowhere.
+            mark = len(args)
+            found = _walk(literal, parts, at + 1, args)
+            if found is not None:
+                return found
+            del args[mark:]
+            args.append(part)
+            node = node.parameter  # type: ignore[assignment] # checked above
+        elif node.parameter is not None and part:
+            args.append(part)
+            node = node.parameter
+        else:
+            return None
+        at += 1
+    return node.methods or None
