@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from runtime.model import Entity
 from runtime.problem import Problem
@@ -279,7 +279,11 @@ class Fanout(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """Full-text search among the expenses of `budgets`; amounts in minor units of `currency`."""
+    """Full-text search among the expenses of `budgets`; amounts in minor units of `currency`.
+
+    `category` is one, `categories` any of these; `tags` all of these. Without text, the order of
+    relevance is newest. Ties break by id.
+    """
 
     budgets: tuple[str, ...]
     text: str = ""
@@ -293,11 +297,17 @@ class SearchQuery:
     amount_to: int | None = None
     limit: int = 20
     offset: int = 0
+    categories: tuple[str, ...] = ()
+    order: Literal["relevance", "newest", "oldest"] = "relevance"
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One found expense: its id, score, and HTML-escaped fragments with `<em>` by field."""
+    """One found expense: its id, score, and HTML-escaped fragments with `<em>` by field.
+
+    The score is 0 unless sorted by relevance. Only fields that matched have a fragment; that of
+    `tags` holds the tags that did, joined by commas.
+    """
 
     id: str
     score: float
@@ -316,7 +326,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of hits, the count of all, and facets over all."""
+    """A page of hits, the count of all, and facets over all.
+
+    Categories come with most hits first (the first 200), months oldest first, sums by currency.
+    """
 
     hits: list[Hit]
     total: int
@@ -342,26 +355,43 @@ class SearchDocument:
 
 
 class SearchIndex(Protocol):
-    """Full-text search. Applying is durable when it returns, and a lower version never undoes a higher one."""
+    """Full-text search.
+
+    Promises: applying is durable when it returns, and the next search finds it; a lower version
+    never undoes a higher one; nothing in a text is syntax but the quotes around phrases.
+    """
 
     async def apply(self, put: Sequence[SearchDocument], delete: Mapping[str, int]) -> None:
         """Adds or replaces documents; deletes ids at their last version. Late ones are ignored."""
         ...
 
     async def delete_budget(self, budget_id: str) -> None:
-        """Removes all of a budget's documents."""
+        """Removes all of a budget's documents, for good: a late document of it is ignored."""
         ...
 
     async def search(self, query: SearchQuery) -> Found:
         """Hits by relevance (by day, newest first, where there is no text)."""
         ...
 
-    async def suggest(self, budgets: Sequence[str], prefix: str, limit: int) -> list[str]:
-        """Descriptions and categories that begin with, or hold a word that begins with, `prefix`."""
+    async def suggest(
+        self,
+        budgets: Sequence[str],
+        prefix: str,
+        limit: int,
+        fields: Sequence[str] = ("description", "category"),
+    ) -> list[str]:
+        """Values that begin with, or hold a word that begins with, `prefix`; the most frequent first.
+
+        `fields` may name description, category and tags. Case and accents make no difference.
+        """
         ...
 
     async def rebuild(self, documents: AsyncIterator[SearchDocument]) -> int:
-        """A new index from `documents`, then switched to; the old one answers until then."""
+        """A new index from `documents`, then switched to; the old one answers until then.
+
+        Read `documents` from the store after the call: what is applied meanwhile wins over them by version.
+        Returns how many were taken.
+        """
         ...
 
 
