@@ -51,6 +51,10 @@ class Type:
     fields: tuple[Field, ...] = ()
     closed: bool = False
     discriminator: str | None = None
+    # A tagged union's (tag, schema) pairs, complete.
+    mapping: tuple[tuple[str, str], ...] = ()
+    # `oneOf`: a value that fits two members fits none.
+    exclusive: bool = False
     bounds: Bounds = Bounds()
     enum: tuple[Scalar, ...] = ()
     nullable: bool = False
@@ -111,6 +115,8 @@ class Schema:
     doc: str = ""
     entity: EntityInfo | None = None
     search: SearchInfo | None = None
+    # `x-decimals` of a currency enum: (value, decimals of an amount in it).
+    decimals: tuple[tuple[str, int], ...] = ()
     # The schema as the spec has it, `$ref`s kept: what datamodel-code-generator is given.
     raw: Any = field(default=None, repr=False, compare=False)
 
@@ -134,11 +140,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One content type of a body or a response."""
+    """One content type of a body or a response. `encoding`: a multipart form's (property, content type)."""
 
     name: str
     type: Type
     span: Span
+    encoding: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,17 @@ class GraphField:
     root: Literal["query", "mutation", "subscription"]
     name: str
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """A way to say who calls: `bearer`, or `apiKey` in `location` (query, header, cookie) called `key`."""
+
+    name: str
+    kind: Literal["bearer", "apiKey"]
+    span: Span
+    location: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +272,9 @@ class Operation:
     # (protocol, reason) of each protocol that leaves the operation out.
     left_out: tuple[tuple[str, str], ...] = ()
     internal: bool = False
+    # Names of the Security rows, any of which says who calls.
+    credentials: tuple[str, ...] = ()
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +377,7 @@ class Contract:
     events: tuple[Event, ...]
     channels: tuple[Channel, ...]
     consumers: tuple[Consumer, ...]
+    security: tuple[Security, ...] = ()
     # The OpenAPI document as read (plain dicts and lists), for the emitters that hand it to a library.
     openapi: Any = field(default=None, repr=False, compare=False)
 

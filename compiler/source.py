@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from compiler.codes import CODES
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -36,6 +38,24 @@ class SpecErrors(Exception):
     def __init__(self, errors: list[SpecError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = sorted(set(errors))
+
+
+class Report:
+    """What is found wrong while the specs are read: every reader adds, the end raises."""
+
+    def __init__(self) -> None:
+        self.errors: list[SpecError] = []
+
+    def add(self, span: Span, code: str, message: str) -> None:
+        """One more error. `code` is a row of compiler/codes.py."""
+        if code not in CODES:
+            raise KeyError(code)
+        self.errors.append(SpecError(span, message, code))
+
+    def raise_any(self) -> None:
+        """Raises SpecErrors when there is any error."""
+        if self.errors:
+            raise SpecErrors(self.errors)
 
 
 @dataclass(frozen=True, slots=True)
