@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from compiler.emit.wrap import wrapped
+
 # A folder without this file is not ours to empty.
 _MARK = ".generated"
 _MARK_TEXT = "Everything in this folder is written by `python codegen.py`.\n"
@@ -27,23 +29,30 @@ def format_python(files: Mapping[str, str]) -> dict[str, str]:
             path = stage / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
-        ruff = [sys.executable, "-m", "ruff"]
-        options = ["--isolated", "--no-cache", "--quiet"]
-        width = ["--config", "line-length=100", "--target-version", "py311"]
-        for command in (
-            ["check", "--select", "I,F401", "--fix", "--config", _FIRST_PARTY],
-            ["format"],
-        ):
-            done = subprocess.run(
-                [*ruff, command[0], *options, *width, *command[1:], "."],
-                cwd=stage,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise RuntimeError(f"ruff {command[0]}: {done.stdout}{done.stderr}")
+        _ruff(stage, "check", "--select", "I,F401", "--fix", "--config", _FIRST_PARTY)
+        _ruff(stage, "format")
+        long = False
+        for name in files:
+            path = stage / name
+            if path.suffix == ".py" and (text := path.read_text("utf-8")) != (new := wrapped(text)):
+                path.write_text(new, encoding="utf-8", newline="\n")
+                long = True
+        if long:
+            _ruff(stage, "format")
         return {name: (stage / name).read_text(encoding="utf-8") for name in files}
+
+
+def _ruff(stage: Path, command: str, *more: str) -> None:
+    options = ["--isolated", "--no-cache", "--quiet", "--config", "line-length=100"]
+    done = subprocess.run(  # noqa: S603 # our own linter, on files of our own making
+        [sys.executable, "-m", "ruff", command, *options, "--target-version", "py311", *more, "."],
+        cwd=stage,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"ruff {command}: {done.stdout}{done.stderr}")
 
 
 _FIRST_PARTY = (

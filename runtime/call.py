@@ -78,7 +78,7 @@ class Call:
         # The idempotency record to commit with the entity; set by the gate when the call carries a key.
         self.pending: Remember | None = None
         # (remaining, reset seconds) of the tightest rate limit, for the answer's headers.
-        self.rate: tuple[int, int] | None = None
+        self.rate: tuple[int, float] | None = None
 
     def remember(self, answer: Any) -> Remember | None:
         """The change that keeps `answer` for a repeated key; None when the call has no key.
@@ -87,4 +87,5 @@ class Call:
         """
         if self.pending is not None:
             self.pending.answer = answer
+            self.pending.kept = True
         return self.pending

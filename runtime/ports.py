@@ -62,6 +62,8 @@ class Remember:
     operation: str
     fingerprint: bytes
     answer: Any = None
+    # Whether a commit carried it: `Call.remember` sets it.
+    kept: bool = False
     # Set by the gate: encodes `answer` for the store; protocol-neutral JSON.
     encode: Callable[[Any], bytes] = field(default=lambda answer: b"null", repr=False)
 

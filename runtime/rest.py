@@ -213,6 +213,8 @@ class Response:
     status: int
     headers: list[Header] = field(default_factory=list)
     body: bytes | AsyncIterator[bytes] = b""
+    # A page for people: another content security policy than data's.
+    document: bool = False
 
 
 def json_response(status: int, body: bytes) -> Response:

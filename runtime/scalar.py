@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -76,9 +76,36 @@ def timestamp_type(
     return (BeforeValidator(read), write)
 
 
+_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def day_type(
+    pattern: str | None, shortest: int | None = None, longest: int | None = None
+) -> tuple[BeforeValidator]:
+    """Reads `YYYY-MM-DD` as a day."""
+    matches = re.compile(_whole(pattern or _DAY)).search
+
+    def read(value: Any) -> Any:
+        if isinstance(value, date):
+            return value
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "must be a string")
+        _length(value, shortest, longest)
+        if not matches(value):
+            raise PydanticCustomError("string_pattern_mismatch", "pattern", {"pattern": pattern})
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("date_parsing", "not a real day") from None
+
+    return (BeforeValidator(read),)
+
+
 def _whole(pattern: str) -> str:
     return pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
 
 
-DecimalString = Annotated[Decimal, *decimal_type(None)]
-Timestamp = Annotated[datetime, *timestamp_type(None)]
+# What a string with the format alone may be, where no named schema narrows it.
+AnyDay = Annotated[date, *day_type(None)]
+AnyDecimal = Annotated[Decimal, *decimal_type(None)]
+AnyTimestamp = Annotated[datetime, *timestamp_type(None)]

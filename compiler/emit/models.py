@@ -14,7 +14,13 @@ from compiler.emit.lines import HEADER, Module, docstring, literal
 from compiler.ir import Contract, Field, Schema, Type
 
 # Formats that JSON has no type for; each becomes an annotated type in scalars.py, with its own pattern.
-_SCALARS = {"decimal": "decimal_type", "date-time": "timestamp_type"}
+_SCALARS = {"decimal": "decimal_type", "date": "day_type", "date-time": "timestamp_type"}
+_BASES = {
+    "decimal": ("decimal", "Decimal"),
+    "date": ("datetime", "date"),
+    "date-time": ("datetime", "datetime"),
+}
+_UNNAMED = {"decimal": "AnyDecimal", "date": "AnyDay", "date-time": "AnyTimestamp"}
 
 
 def emit(contract: Contract) -> dict[str, str]:
@@ -60,11 +66,7 @@ def _scalars(scalars: list[Schema]) -> str:
         bounds = schema.type.bounds
         maker = module.use("runtime.scalar", _SCALARS[schema.type.format or ""])
         maker_args = f"{literal(bounds.pattern)}, {bounds.min_length}, {bounds.max_length}"
-        base = (
-            module.use("decimal", "Decimal")
-            if schema.type.format == "decimal"
-            else module.use("datetime", "datetime")
-        )
+        base = module.use(*_BASES[schema.type.format or ""])
         annotated = module.use("typing", "Annotated")
         module.line(f"{schema.python} = {annotated}[{base}, *{maker}({maker_args})]")
         for part in docstring(schema.doc, 0):
@@ -74,7 +76,8 @@ def _scalars(scalars: list[Schema]) -> str:
 
 def _models(contract: Contract, scalars: list[Schema]) -> str:
     # Imported here: 0.1 s that `check` and `--help` should not pay, and 0.8 s at the first use.
-    from datamodel_code_generator import DataModelType, InputFileType, generate
+    from datamodel_code_generator import InputFileType, generate
+    from datamodel_code_generator.enums import DataModelType
     from datamodel_code_generator.format import PythonVersion
 
     names = {schema.name: schema.python for schema in contract.schemas}
@@ -82,15 +85,20 @@ def _models(contract: Contract, scalars: list[Schema]) -> str:
     schemas: dict[str, Any] = {}
     aliases: dict[str, str] = {}
     for schema in contract.schemas:
-        schemas[schema.python] = _named(schema, names)
+        # A scalar's type stands in scalars.py; the library only needs to know that there is one.
+        plain = {"type": "string"} if is_scalar(schema.type) else _named(schema, names)
+        schemas[schema.python] = plain
         _alias(schema.python, schema.type.fields, aliases)
         if schema.entity and schema.entity.private:
-            fields = (*schema.type.fields, *schema.entity.private)
             name = record_name(schema)
-            schemas[name] = _object(fields, names) | {
-                "description": f"{schema.python} as stored: with the fields that are never shown."
+            schemas[name] = {
+                "description": f"{schema.python} as stored: with the fields that are never shown.",
+                "allOf": [
+                    {"$ref": f"#/components/schemas/{schema.python}"},
+                    _object(schema.entity.private, names),
+                ],
             }
-            _alias(name, fields, aliases)
+            _alias(name, schema.entity.private, aliases)
     for name, inline in inline_types(contract):
         schemas[name] = json_schema(inline, names)
         _alias(name, inline.fields, aliases)
@@ -100,7 +108,7 @@ def _models(contract: Contract, scalars: list[Schema]) -> str:
         "paths": {},
         "components": {"schemas": dict(sorted(schemas.items()))},
     }
-    entities = {
+    entities: dict[str, str | list[str]] = {
         name: "runtime.model.Entity"
         for schema in contract.schemas
         if schema.entity
@@ -141,7 +149,8 @@ def record_name(schema: Schema) -> str:
 
 def _alias(owner: str, fields: tuple[Field, ...], aliases: dict[str, str]) -> None:
     for field in fields:
-        aliases[f"{owner}.{field.name}"] = field.python
+        if field.python != field.name:
+            aliases[f"{owner}.{field.name}"] = field.python
 
 
 def _named(schema: Schema, names: dict[str, str]) -> dict[str, Any]:
@@ -175,12 +184,9 @@ def json_schema(type: Type, names: dict[str, str]) -> dict[str, Any]:
     else:
         document = {"type": type.kind}
     if is_scalar(type):
-        scalar = {"decimal": "DecimalString", "date-time": "Timestamp"}[type.format or ""]
-        document["customTypePath"] = f"runtime.scalar.{scalar}"
+        document["customTypePath"] = f"runtime.scalar.{_UNNAMED[type.format or '']}"
     else:
         document |= _bounds(type)
-        if type.format and type.kind in ("string", "integer", "number"):
-            document["format"] = type.format
     if type.enum:
         document["enum"] = list(type.enum)
     if type.nullable:

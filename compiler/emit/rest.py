@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from compiler.emit.lines import Module, literal
-from compiler.emit.types import (
-    PIPELINE_HEADERS,
-    Names,
-    is_json,
-    success,
-    success_media,
-)
+from compiler.emit.models import is_json
+from compiler.emit.types import PIPELINE_HEADERS, Names, success, success_media
 from compiler.ir import Contract, Operation, Parameter, Type
 
 
 def emit(contract: Contract) -> dict[str, str]:
-    """`rest.py`, and `results.py` for the answers that idempotency records keep."""
-    return {"rest.py": _Rest(contract).text(), "results.py": _results(contract)}
+    """`rest.py`, and `values.py`: the types of arguments and answers, for what interprets."""
+    return {"rest.py": _Rest(contract).text(), "values.py": _values(contract)}
 
 
 class _Rest:
@@ -235,15 +230,16 @@ class _Rest:
         assert operation.rest is not None and operation.rest.body is not None
         body = operation.rest.body
         media = tuple(content.name for content in body.content)
-        module.line(f"media = request.media_type({literal(media)})")
+        taken_media = f"request.media_type({literal(media)})"
         if _json_body(operation):
             annotation = self.names.annotation(module, body.content[0].type, typing_only=False)
+            module.line(taken_media)
             module.line(f"raw = await request.body({operation.body_limit})")
             reader = f"{self.bodies[annotation]}.read(raw, faults)"
             module.line(f"body_ = {reader}" + ("" if body.required else " if raw else None"))
         else:
             upload = module.use("runtime.upload", "Upload")
-            module.line(f"body_ = {upload}(media, request.stream({operation.body_limit}))")
+            module.line(f"body_ = {upload}({taken_media}, request.stream({operation.body_limit}))")
         taken.append(("body", "body_"))
 
     def _answer(self, operation: Operation) -> None:
@@ -327,18 +323,40 @@ def _shout(annotation: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in snake).strip("_").upper()
 
 
-def _results(contract: Contract) -> str:
-    module = Module("results.py", "What each operation that takes an idempotency key answers.")
+def _values(contract: Contract) -> str:
+    module = Module(
+        "values.py",
+        "The Python types of each operation's arguments and answer: for idempotency records, and for "
+        "what interprets the contract.",
+    )
     names = Names.of(contract)
     any_ = module.use("typing", "Any")
-    rows = [
-        f"    {literal(operation.id)}: {_result(module, operation, names)},"
-        for operation in contract.operations
-        if operation.idempotent and operation.rest
-    ]
+    rested = [operation for operation in contract.operations if operation.rest]
+    module.line("# Operation → the name on the wire → (argument, type).")
+    module.line(f"ARGUMENTS: dict[str, dict[str, tuple[str, {any_}]]] = {{")
+    for operation in rested:
+        assert operation.rest is not None
+        module.line(f"    {literal(operation.id)}: {{")
+        for parameter in operation.rest.parameters:
+            if parameter.location == "header" and parameter.name.lower() in PIPELINE_HEADERS:
+                continue
+            text = names.annotation(module, parameter.type, typing_only=False)
+            optional = not parameter.required and not parameter.has_default
+            text += " | None" if optional and not text.endswith("| None") else ""
+            module.line(
+                f"        {literal(parameter.name)}: ({literal(parameter.python)}, {text}),"
+            )
+        if _json_body(operation) and operation.rest.body:
+            media = operation.rest.body.content[0]
+            text = names.annotation(module, media.type, typing_only=False)
+            module.line(f"        {literal('body')}: ({literal('body')}, {text}),")
+        module.line("    },")
+    module.line("}")
+    module.gap()
+    module.line("# Operation → what it answers; None where that is nothing or a file.")
     module.line(f"RESULTS: dict[str, {any_}] = {{")
-    for row in rows:
-        module.line(row)
+    for operation in rested:
+        module.line(f"    {literal(operation.id)}: {_result(module, operation, names)},")
     module.line("}")
     return module.text()
 

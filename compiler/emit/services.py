@@ -18,7 +18,7 @@ def _services(contract: Contract) -> str:
     protocol = module.use("typing", "Protocol")
     for service in contract.services:
         module.gap()
-        with module.block(f"class {service.python}Service({protocol}):"):
+        with module.block(f"class {_class(service)}Service({protocol}):"):
             module.doc(service.doc or f"The {service.name} service.")
             for operation in operations_of(contract, service.name):
                 module.line()
@@ -40,6 +40,10 @@ def _method(module: Module, operation: Operation, names: Names) -> None:
     with module.block(f"{head}{rest}) -> {result(module, operation, names)}:"):
         module.doc(operation.summary or operation.id)
         module.line("...")
+
+
+def _class(service: Service) -> str:
+    return service.python.title().replace("_", "")
 
 
 def _levels(module: Module, contract: Contract, service: Service) -> None:
@@ -73,7 +77,7 @@ def _consumers(module: Module, contract: Contract, service: Service) -> None:
     protocol = module.use("typing", "Protocol")
     batch = module.use_type("runtime.ports", "Batch")
     module.gap()
-    with module.block(f"class {service.python}Consumers({protocol}):"):
+    with module.block(f"class {_class(service)}Consumers({protocol}):"):
         module.doc(f"The events that the {service.name} service takes.")
         for consumer in consumers:
             kinds = [module.use_type("generated.events", events[type]) for type in consumer.events]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from compiler.emit.lines import Module, literal
-from compiler.emit.models import inline_types, is_json
-from compiler.ir import Contract, Media, Operation, Response, Span, Type
+from compiler.emit.models import inline_types, is_json, is_scalar
+from compiler.ir import Contract, Media, Operation, Response, Type
+from compiler.source import Span
 
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 
@@ -18,6 +19,7 @@ class Names:
 
     schemas: Mapping[str, str]
     inline: Mapping[tuple[Span, str], str]
+    scalars: frozenset[str]
 
     @classmethod
     def of(cls, contract: Contract) -> Names:
@@ -25,6 +27,7 @@ class Names:
         return cls(
             {schema.name: schema.python for schema in contract.schemas},
             {(type.span, type.kind): name for name, type in inline_types(contract)},
+            frozenset(s.name for s in contract.schemas if is_scalar(s.type)),
         )
 
     def annotation(self, module: Module, type: Type, *, typing_only: bool = True) -> str:
@@ -35,7 +38,8 @@ class Names:
 
     def _bare(self, module: Module, type: Type, use: Callable[[str, str], str]) -> str:
         if type.kind == "ref":
-            return use("generated.models", self.schemas[type.ref or ""])
+            module_name = "generated.scalars" if type.ref in self.scalars else "generated.models"
+            return use(module_name, self.schemas[type.ref or ""])
         named = self.inline.get((type.span, type.kind))
         if named:
             return use("generated.models", named)

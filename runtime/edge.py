@@ -1,0 +1,356 @@
+"""The HTTP edge: one ASGI application around all routes.
+
+It names the request, answers health, metrics and CORS, turns every refusal into a problem, sets the
+headers that every answer carries, and writes the log line and the metrics. What the compiled router
+does not know goes to `fallback` (connexion: /docs and the served spec), else it is a 404 or a 405.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from time import perf_counter
+from typing import Any, Protocol
+
+from runtime.call import Call
+from runtime.log import RequestLog
+from runtime.metrics import Metrics
+from runtime.monitor import Monitor
+from runtime.operation import Operation
+from runtime.problem import (
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    ProblemKind,
+)
+from runtime.ratelimit import Limiter, limit_header, policy_header
+from runtime.rest import (
+    PROBLEM_JSON,
+    Disconnected,
+    Header,
+    Receive,
+    Request,
+    Response,
+    Router,
+    Scope,
+    Send,
+)
+from runtime.trace import continue_trace, request_id
+
+logger = logging.getLogger("budget.edge")
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Interpreter = Callable[[Request], Awaitable[Response]]
+
+# What every answer carries (OWASP's REST security cheat sheet); documents are never framed or sniffed.
+_SECURITY: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+# Swagger UI's page has a script of its own in it, and styles.
+_DOCUMENT_SECURITY: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; frame-ancestors 'none'",
+    ),
+)
+_HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
+_UNMATCHED = Operation("unmatched", "", "gateway", public=True)
+_EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+
+
+class Lifespan(Protocol):
+    """What the application starts and stops."""
+
+    async def start(self) -> None:
+        """Begins to work; ready when it returns."""
+        ...
+
+    async def stop(self) -> None:
+        """Drains and ends."""
+        ...
+
+
+Pages = Mapping[str, Callable[[], Awaitable[Response]]]
+
+
+class Edge:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        problems: Mapping[str, ProblemKind],
+        metrics: Metrics,
+        log: RequestLog,
+        monitor: Monitor | None,
+        pages: Pages,
+        lifespan: Lifespan,
+        limiter: Limiter,
+        documents: Asgi | None,
+        interpreter: Interpreter | None = None,
+        origins: Sequence[str] = (),
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        secure: bool = False,
+    ) -> None:
+        self._router = router
+        self._problems = problems
+        self._metrics = metrics
+        self._log = log
+        self._monitor = monitor
+        self._pages = pages
+        self._lifespan = lifespan
+        self._limiter = limiter
+        self._documents = documents
+        self._interpreter = interpreter
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._proxies = list(trusted_proxies)
+        self._security = [*_SECURITY, *([_HSTS] if secure else [])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection's event, as ASGI has it."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            await self._life(receive, send)
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "no sockets here"})
+
+    async def _life(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._lifespan.start()
+                except Exception as error:
+                    logger.exception("start failed")
+                    await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._lifespan.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
+        request = Request(scope, receive, ())
+        headers = request.headers
+        request.request_id = request_id(request.header("x-request-id"))
+        request.traceparent = continue_trace(request.header("traceparent"))
+        request.address = self._address(scope, headers)
+        operation = _UNMATCHED
+        origin = headers.get(b"origin")
+        try:
+            path = scope["path"]
+            found = self._router.match(path) if self._interpreter is None else None
+            if found is not None:
+                methods, request.args = found
+                pair = methods.get(scope["method"])
+                if pair is None:
+                    response = self._other_method(scope, headers, methods)
+                else:
+                    operation, route = pair
+                    response = await route(request)
+            else:
+                response = await self._elsewhere(path, request)
+                operation = request.call_made.operation if request.call_made else operation
+        except Problem as problem:
+            response = self.problem(problem, request)
+        except Disconnected:
+            self._done(scope, request, operation, 499, began)
+            return
+        except Exception:
+            logger.exception(
+                "operation failed",
+                extra={"requestId": request.request_id, "operation": operation.id},
+            )
+            response = self.problem(Internal(), request)
+        call = request.call_made
+        extra = [
+            *(self._security if not response.document else _DOCUMENT_SECURITY),
+            (b"x-request-id", request.request_id.encode("latin-1")),
+        ]
+        if call is not None and call.rate is not None:
+            extra += self._rate_headers(call)
+        if origin is not None and origin in self._origins:
+            extra += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", _EXPOSED),
+                (b"vary", b"Origin"),
+            ]
+        status = await self._send(request, response, extra, send)
+        self._done(scope, request, operation, status, began)
+
+    async def _elsewhere(self, path: str, request: Request) -> Response:
+        """What is no compiled route: own pages, connexion's documents, the interpreted contract."""
+        page = self._pages.get(path) if request.scope["method"] == "GET" else None
+        if page is not None:
+            return await page()
+        if self._documents is not None and path.startswith("/docs"):
+            response = await captured(self._documents, request.scope, request.receive)
+            response.document = True
+            return response
+        if self._interpreter is not None:
+            return await self._interpreter(request)
+        raise NotFound("There is nothing at this path.")
+
+    def _rate_headers(self, call: Call) -> tuple[Header, Header]:
+        rule = call.operation.rate
+        remaining, reset = call.rate or (0, 0.0)
+        policy = policy_header(rule.policy, self._limiter.limit(rule), rule.window)
+        return (
+            (b"ratelimit-policy", policy.encode("ascii")),
+            (b"ratelimit", limit_header(rule.policy, remaining, reset).encode("ascii")),
+        )
+
+    async def _send(
+        self, request: Request, response: Response, extra: list[Header], send: Send
+    ) -> int:
+        """Sends the answer, and gives its status; a stream that breaks is cut, as its status is gone."""
+        body = response.body
+        if isinstance(body, bytes):
+            headers = [*response.headers, *extra, (b"content-length", b"%d" % len(body))]
+            await send(
+                {"type": "http.response.start", "status": response.status, "headers": headers}
+            )
+            await send({"type": "http.response.body", "body": body})
+            if self._monitor is not None and request.call_made is not None:
+                self._monitor.offer(
+                    request.scope["method"],
+                    request.scope["path"],
+                    request.scope.get("query_string", b""),
+                    request.scope["headers"],
+                    response.status,
+                    headers,
+                    body,
+                )
+            return response.status
+        headers = [*response.headers, *extra]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self._stream(body, request, send)
+        return response.status
+
+    async def _stream(self, chunks: AsyncIterator[bytes], request: Request, send: Send) -> None:
+        async with aclosing(chunks) as open_chunks:  # type: ignore[type-var] # generators close
+            async for chunk in open_chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def problem(self, problem: Problem, request: Request) -> Response:
+        """The answer that a refusal is (RFC 9457)."""
+        kind = self._problems.get(problem.code) or self._problems["internal"]
+        document: dict[str, Any] = {
+            "type": f"/docs/problems#{kind.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "code": kind.code,
+            "requestId": request.request_id,
+        }
+        if problem.detail:
+            document["detail"] = problem.detail
+        if problem.errors:
+            document["errors"] = [
+                {"pointer": error.pointer, "code": error.code, "message": error.message}
+                for error in problem.errors
+            ]
+        headers: list[Header] = [PROBLEM_JSON]
+        if problem.retry_after is not None or kind.status in (429, 503):
+            seconds = max(1, int((problem.retry_after or 0) + 0.999))
+            headers.append((b"retry-after", b"%d" % seconds))
+        if kind.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        if kind.code == MethodNotAllowed.code:
+            headers.append((b"allow", problem.args[1].encode() if len(problem.args) > 1 else b""))
+        return Response(kind.status, headers, json.dumps(document).encode())
+
+    def _other_method(
+        self, scope: Scope, headers: Mapping[bytes, bytes], methods: Mapping[str, Any]
+    ) -> Response:
+        """A CORS preflight, or 405."""
+        allowed = ", ".join(sorted(methods)).encode()
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            if headers.get(b"origin") not in self._origins:
+                return Response(204)
+            return Response(
+                204,
+                [
+                    (b"access-control-allow-methods", allowed),
+                    (
+                        b"access-control-allow-headers",
+                        b"Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, "
+                        b"traceparent, X-Request-Id",
+                    ),
+                    (b"access-control-max-age", b"600"),
+                ],
+            )
+        problem = MethodNotAllowed(f"This path takes {allowed.decode()}.")
+        problem.args = (problem.detail, allowed.decode())
+        raise problem
+
+    def _address(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+        """The client's address; behind a trusted proxy the last hop that is not one."""
+        client = scope.get("client")
+        address: str = client[0] if client else ""
+        if not self._proxies:
+            return address
+        hops = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+        for hop in (address, *reversed([part.strip() for part in hops if part.strip()])):
+            try:
+                parsed = ip_address(hop)
+            except ValueError:
+                return address
+            address = hop
+            if not any(parsed in network for network in self._proxies):
+                return address
+        return address
+
+    def _done(
+        self, scope: Scope, request: Request, operation: Operation, status: int, began: float
+    ) -> None:
+        seconds = perf_counter() - began
+        self._metrics.observe(operation.id, "rest", status, seconds)
+        call: Call | None = request.call_made
+        self._log.write(
+            request_id=request.request_id,
+            traceparent=request.traceparent,
+            protocol="rest",
+            operation=operation.id,
+            status=status,
+            seconds=seconds,
+            caller=call.caller.user_id if call is not None else "",
+            address=request.address,
+        )
+
+
+async def captured(app: Asgi, scope: Scope, receive: Receive) -> Response:
+    """The whole answer of an ASGI application that is not ours."""
+    response = Response(500)
+    parts: list[bytes] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            response.status = message["status"]
+            response.headers = [
+                (name.lower(), value)
+                for name, value in message["headers"]
+                if name.lower() != b"content-length"
+            ]
+        elif message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    response.body = b"".join(parts)
+    return response

@@ -1,0 +1,282 @@
+"""The pipeline: what every call passes, whatever protocol it came by.
+
+`admit` (identity → rate limit → scope) runs before anything is decoded, so that a stranger costs no
+parsing; `chain` (access → idempotency → deadline → handler) runs on the decoded arguments. A step that
+an operation does not need is not in its chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from hashlib import blake2b
+from time import monotonic
+from typing import Any, Protocol
+
+from pydantic import BaseModel, TypeAdapter
+
+from runtime.call import ANONYMOUS, Call, Caller
+from runtime.operation import AccessRule, Operation
+from runtime.ports import KeyTaken, Remember, Remembered, Store
+from runtime.problem import (
+    DeadlineExceeded,
+    EmailUnverified,
+    Forbidden,
+    KeyReused,
+    NotFound,
+    RateLimited,
+    RequestInProgress,
+    Unauthenticated,
+)
+from runtime.ratelimit import Limiter, address_key
+
+Arguments = Mapping[str, Any]
+Chain = Callable[[Call, Arguments], Awaitable[Any]]
+Handler = Callable[..., Awaitable[Any]]
+Level = Callable[[Caller, str], Awaitable[str | None]]
+
+# Verified tokens that are remembered: 97 µs to verify one, 1 to remember it (measured).
+_MOST_TOKENS = 20_000
+
+
+class Identities(Protocol):
+    """Who a token belongs to: asked once a token, then remembered until it expires or is forgotten."""
+
+    async def identify(self, token: str) -> tuple[Caller, float]:
+        """The caller, and for how many seconds that holds. Raises Unauthenticated."""
+        ...
+
+
+class KnownTokens:
+    """Tokens that were verified, by their text. Revocation forgets them."""
+
+    __slots__ = ("_by_user", "_callers")
+
+    def __init__(self) -> None:
+        self._callers: dict[str, tuple[Caller, float]] = {}
+        self._by_user: dict[str, set[str]] = {}
+
+    def get(self, token: str) -> Caller | None:
+        """The caller, while the token is good."""
+        known = self._callers.get(token)
+        if known is None:
+            return None
+        if known[1] <= monotonic():
+            self._drop(token)
+            return None
+        return known[0]
+
+    def put(self, token: str, caller: Caller, seconds: float) -> None:
+        """Remembers `token` for `seconds`."""
+        if len(self._callers) >= _MOST_TOKENS:
+            self._drop(next(iter(self._callers)))
+        self._callers[token] = (caller, monotonic() + seconds)
+        self._by_user.setdefault(caller.user_id, set()).add(token)
+
+    def forget(self, user_id: str, session_id: str | None = None) -> None:
+        """Forgets the user's tokens, or those of one session."""
+        for token in list(self._by_user.get(user_id, ())):
+            known = self._callers.get(token)
+            if known is None or session_id is None or known[0].session_id == session_id:
+                self._drop(token)
+
+    def _drop(self, token: str) -> None:
+        known = self._callers.pop(token, None)
+        if known is None:
+            return
+        tokens = self._by_user.get(known[0].user_id)
+        if tokens is not None:
+            tokens.discard(token)
+            if not tokens:
+                del self._by_user[known[0].user_id]
+
+
+class Gate:
+    """Composes each operation's chain once, and admits calls."""
+
+    def __init__(
+        self,
+        *,
+        handlers: Mapping[str, Handler],
+        levels: Mapping[str, Level],
+        ranks: Mapping[str, tuple[str, ...]],
+        stores: Mapping[str, Store],
+        results: Mapping[str, Any],
+        identities: Identities,
+        known: KnownTokens,
+        limiter: Limiter,
+    ) -> None:
+        self._handlers = handlers
+        self._levels = levels
+        self._ranks = ranks
+        self._stores = stores
+        self._results = results
+        self._identities = identities
+        self._known = known
+        self._limiter = limiter
+        # (caller, key) of idempotent calls that are running in this process.
+        self._running: set[tuple[str, str]] = set()
+
+    async def admit(self, call: Call) -> None:
+        """Identity, rate limit and scope. Raises the refusal; fills `call.caller` and `call.rate`."""
+        operation = call.operation
+        if not operation.public:
+            token = call.token
+            if token is None:
+                self._count(call, address_key(call.address))
+                raise Unauthenticated("Send an access token.")
+            caller = self._known.get(token)
+            if caller is None:
+                try:
+                    caller, seconds = await self._identities.identify(token)
+                except Unauthenticated:
+                    self._count(call, address_key(call.address))
+                    raise
+                self._known.put(token, caller, seconds)
+            call.caller = caller
+        else:
+            caller = ANONYMOUS
+        for by in operation.rate.by:
+            if by == "caller":
+                self._count(call, caller.user_id or address_key(call.address))
+            elif by == "address":
+                self._count(call, address_key(call.address))
+        scope = operation.scope
+        if scope is not None and scope not in caller.scopes:
+            if scope in caller.withheld:
+                raise EmailUnverified("Verify your e-mail address first.")
+            raise Forbidden(f"This needs the scope {scope}.")
+        if operation.verified and not caller.verified:
+            raise EmailUnverified("Verify your e-mail address first.")
+
+    def _count(self, call: Call, key: str) -> None:
+        """Takes one call from the allowance of `key`; the tightest allowance goes into the answer."""
+        rule = call.operation.rate
+        verdict = self._limiter.take(key, rule)
+        if call.rate is None or verdict.remaining < call.rate[0]:
+            call.rate = (verdict.remaining, verdict.reset_seconds)
+        if not verdict.allowed:
+            raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
+
+    def chain(self, operation: Operation) -> Chain:
+        """The steps of one operation after its arguments are decoded."""
+        chain = _within(operation.deadline, self._handlers[operation.id])
+        if operation.idempotent:
+            chain = self._once(operation, chain)
+        if operation.access:
+            chain = self._accessible(operation, chain)
+        if "account" in operation.rate.by:
+            chain = self._counted(chain)
+        return chain
+
+    def _counted(self, following: Chain) -> Chain:
+        async def counted(call: Call, arguments: Arguments) -> Any:
+            self._count(call, f"account:{arguments['body'].email.lower()}")
+            return await following(call, arguments)
+
+        return counted
+
+    def _accessible(self, operation: Operation, following: Chain) -> Chain:
+        checks = [(self._check(rule), _reader(rule.argument)) for rule in operation.access]
+
+        async def accessible(call: Call, arguments: Arguments) -> Any:
+            for check, read in checks:
+                id = read(arguments)
+                if id is not None:
+                    await check(call, id)
+            return await following(call, arguments)
+
+        return accessible
+
+    def _check(self, rule: AccessRule) -> Callable[[Call, str], Awaitable[None]]:
+        ask = self._levels[rule.resource]
+        ranks = {level: rank for rank, level in enumerate(self._ranks[rule.resource])}
+        least = ranks[rule.least]
+
+        async def check(call: Call, id: str) -> None:
+            level = await ask(call.caller, id)
+            if level is None:
+                raise NotFound(f"There is no such {rule.resource}.")
+            if ranks[level] < least:
+                raise Forbidden(f"This needs {rule.least} access.")
+            if call.level is None:
+                call.level = level
+
+        return check
+
+    def _once(self, operation: Operation, following: Chain) -> Chain:
+        """The answer of a repeated key is the first one's; the record commits with the effect."""
+        store = self._stores[operation.service]
+        adapter: TypeAdapter[Any] = TypeAdapter(self._results[operation.id])
+        running = self._running
+
+        async def once(call: Call, arguments: Arguments) -> Any:
+            key = call.idempotency_key
+            if key is None:
+                return await following(call, arguments)
+            caller = call.caller.user_id
+            fingerprint = _fingerprint(operation, call, arguments)
+            if (caller, key) in running:
+                raise RequestInProgress("A request with this key is still running.", retry_after=1)
+            running.add((caller, key))
+            try:
+                kept = await store.recall(caller, key)
+                if kept is None:
+                    call.pending = record = Remember(caller, key, operation.id, fingerprint)
+                    record.encode = adapter.serializer.to_json
+                    try:
+                        answer = await following(call, arguments)
+                    except KeyTaken:
+                        # Another process was faster: its effect stands, ours was not written.
+                        kept = await store.recall(caller, key)
+                        if kept is None:
+                            raise RequestInProgress(retry_after=1) from None
+                    else:
+                        if not record.kept:
+                            await store.commit(call.remember(answer))
+                        return answer
+            finally:
+                running.discard((caller, key))
+            return _again(kept, operation, fingerprint, adapter)
+
+        return once
+
+
+def _again(
+    kept: Remembered, operation: Operation, fingerprint: bytes, adapter: TypeAdapter[Any]
+) -> Any:
+    if kept.operation != operation.id or kept.fingerprint != fingerprint:
+        raise KeyReused("This key was used with another request.")
+    return adapter.validator.validate_json(kept.answer)
+
+
+def _within(seconds: float, handler: Handler) -> Chain:
+    """Calls the handler, for `seconds` at most."""
+
+    async def within(call: Call, arguments: Arguments) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                return await handler(call, **arguments)
+        except TimeoutError:
+            raise DeadlineExceeded("It took longer than allowed.", retry_after=1) from None
+
+    return within
+
+
+def _reader(argument: str) -> Callable[[Arguments], str | None]:
+    """Finds the id that an access rule is about."""
+    head, _, tail = argument.partition(".")
+    if tail:
+        return lambda arguments: getattr(arguments[head], tail)
+    return lambda arguments: arguments[head]
+
+
+def _fingerprint(operation: Operation, call: Call, arguments: Arguments) -> bytes:
+    """What makes two requests the same: the operation, its arguments, its condition."""
+    digest = blake2b(operation.id.encode(), digest_size=16)
+    digest.update(b"%d" % (call.if_version or 0))
+    for name in sorted(arguments):
+        value = arguments[name]
+        text = value.model_dump_json() if isinstance(value, BaseModel) else repr(value)
+        digest.update(f"\0{name}\0{text}".encode())
+    return digest.digest()

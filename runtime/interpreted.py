@@ -1,0 +1,418 @@
+"""The contract interpreted by connexion: no generated route takes part.
+
+`serve --interpreted` runs it (edit a spec, restart, no codegen), and it is the second opinion that the
+differential test compares the compiled routes with. connexion routes and validates; the pipeline, the
+handlers and the problems are the same. Its known faults and how they are met:
+
+- it reads Draft 4 with `jsonschema`: `jsonschema-rs` validates here instead, formats checked;
+- NaN, invalid UTF-8 and chunked bodies fail in it: the body is read and parsed here;
+- it stops at the first fault of the parameters: here all faults are collected, as everywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import connexion
+import jsonschema_rs
+from connexion.middleware import MiddlewarePosition
+from connexion.resolver import Resolution, Resolver
+from connexion.validators import VALIDATOR_MAP
+from pydantic import TypeAdapter
+
+from runtime.edge import Asgi, captured
+from runtime.gate import Chain, Gate
+from runtime.operation import Operation
+from runtime.problem import (
+    MOST_ERRORS,
+    InputError,
+    InvalidInput,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    UnsupportedMediaType,
+)
+from runtime.rest import JSON, Receive, Request, Response, Scope, Send
+from runtime.upload import Upload
+
+Arguments = Mapping[str, Mapping[str, tuple[str, Any]]]
+_REQUEST = "budget.request"
+
+
+class Interpreted:
+    """Answers requests by the spec alone. `arguments` and `results` give the Python types."""
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        gate: Gate,
+        operations: Mapping[str, Operation],
+        arguments: Arguments,
+        results: Mapping[str, Any],
+    ) -> None:
+        self._spec = _public(spec)
+        self._gate = gate
+        self._operations = operations
+        self._arguments = arguments
+        self._results = results
+        self._app = self._connexion()
+
+    async def __call__(self, request: Request) -> Response:
+        """The answer. Raises the refusal as a Problem."""
+        state = _State(request)
+        scope = {**request.scope, _REQUEST: state}
+        # The body is read here, by the operation's own limit; connexion must not wait for it.
+        response = await captured(self._app, scope, state.nothing)
+        if state.refused is not None:
+            raise state.refused
+        if state.answer is not None:
+            return state.answer
+        if response.status == 404:
+            raise NotFound("There is nothing at this path.")
+        if response.status == 405:
+            problem = MethodNotAllowed("This path does not take this method.")
+            allowed = dict(response.headers).get(b"allow", b"").decode()
+            problem.args = (problem.detail, ", ".join(sorted(re.findall("[A-Z]+", allowed))))
+            raise problem
+        if response.status == 415:
+            raise UnsupportedMediaType("The body has a media type that is not taken.")
+        raise MalformedRequest("The request cannot be read.")
+
+    def _connexion(self) -> Asgi:
+        app = connexion.AsyncApp(__name__)
+        app.add_middleware(_Admission, MiddlewarePosition.BEFORE_VALIDATION, interpreted=self)
+        app.add_error_handler(Exception, _keep)
+        bodies = {
+            media: _BodyValidator
+            for media in ("application/json", "text/csv", "application/x-ndjson")
+        }
+        app.add_api(
+            self._spec,
+            base_path=self._spec["servers"][0]["url"],
+            resolver=_Endpoints(self),
+            strict_validation=True,
+            validator_map={**VALIDATOR_MAP, "parameter": _ParameterValidator, "body": bodies},
+            swagger_ui_options=connexion.options.SwaggerUIOptions(swagger_ui=False),
+        )
+        return app  # type: ignore[no-any-return] # connexion is not typed
+
+    def operation(self, name: str) -> Operation:
+        """The operation's descriptor."""
+        return self._operations[name]
+
+    async def admit(self, state: _State, name: str) -> None:
+        """The first half of the pipeline."""
+        state.operation = self._operations[name]
+        await self._gate.admit(state.request.call(state.operation))
+
+    def endpoint(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """The function that connexion calls for an operation, once it has let the request pass."""
+        operation = self._operations[name]
+        chain = self._gate.chain(operation)
+        readers = {
+            wire: (python, TypeAdapter(type))
+            for wire, (python, type) in self._arguments[name].items()
+        }
+        writer = TypeAdapter(self._results[name]).serializer
+        raw = next(
+            item
+            for path in self._spec["paths"].values()
+            for item in path.values()
+            if isinstance(item, dict) and item.get("operationId") == name
+        )
+        describe = _Answer(self._spec, raw)
+
+        async def endpoint(**_: Any) -> tuple[bytes, int]:
+            state: _State = connexion.request.scope[_REQUEST]
+            state.answer = await _run(state, chain, readers, writer, describe)
+            return b"", 200
+
+        return endpoint
+
+
+async def _run(
+    state: _State,
+    chain: Chain,
+    readers: Mapping[str, tuple[str, TypeAdapter[Any]]],
+    writer: Any,
+    describe: _Answer,
+) -> Response:
+    call = state.request.call_made
+    assert call is not None, "the admission made it"
+    state.request.conditions(call, [])
+    arguments: dict[str, Any] = {}
+    for wire, (python, adapter) in readers.items():
+        value = state.values.get(wire)
+        arguments[python] = adapter.validator.validate_json(json.dumps(value), by_name=False)
+    if state.upload is not None:
+        arguments["body"] = state.upload
+    answer = await chain(call, arguments)
+    return describe(answer, writer)
+
+
+class _State:
+    """One request on its way through connexion."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.operation: Operation | None = None
+        self.values: dict[str, Any] = {}
+        self.faults: list[InputError] = []
+        self.upload: Upload | None = None
+        self.answer: Response | None = None
+        self.refused: Problem | None = None
+
+    async def nothing(self) -> Any:
+        """What connexion receives: an empty body."""
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+
+class _Admission:
+    """Identity, rate limit and scope, before connexion validates."""
+
+    def __init__(self, app: Asgi, interpreted: Interpreted) -> None:
+        self._app = app
+        self._interpreted = interpreted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        routing = scope.get("extensions", {}).get("connexion_routing", {})
+        name = routing.get("operation_id")
+        if name is not None:
+            await self._interpreted.admit(scope[_REQUEST], name)
+        await self._app(scope, receive, send)
+
+
+class _Endpoints(Resolver):  # type: ignore[misc] # connexion is not typed
+    def __init__(self, interpreted: Interpreted) -> None:
+        super().__init__()
+        self._interpreted = interpreted
+
+    def resolve(self, operation: Any) -> Resolution:
+        name = operation.operation_id
+        return Resolution(self._interpreted.endpoint(name), name)
+
+
+async def _keep(request: Any, error: Exception) -> Any:
+    """Keeps a refusal for `Interpreted`, which raises it outside of connexion; others are defects."""
+    if not isinstance(error, Problem):
+        raise error
+    request.scope[_REQUEST].refused = error
+    return connexion.lifecycle.ConnexionResponse(status_code=500, body=b"")
+
+
+class _ParameterValidator:
+    """Reads and checks all parameters at once; connexion would stop at the first fault."""
+
+    def __init__(self, parameters: list[dict[str, Any]], **_: Any) -> None:
+        self._parameters = parameters
+
+    def validate(self, scope: Scope) -> None:
+        """Fills the state's values; faults wait for those of the body."""
+        state: _State = scope[_REQUEST]
+        query = state.request.query()
+        declared = {p["name"] for p in self._parameters if p["in"] == "query"}
+        path = scope["path_params"]
+        found: dict[str, list[InputError]] = {"path": [], "query": [], "header": []}
+        found["query"] += [
+            InputError(f"?{name[:100]}", "unknown", "is not a parameter here")
+            for name in query
+            if name not in declared
+        ]
+        for parameter in self._parameters:
+            name, where = parameter["name"], parameter["in"]
+            pointer = {"path": f"path:{name}", "query": f"?{name}"}.get(where, f"header:{name}")
+            text = {
+                "path": lambda n: path.get(n),
+                "query": query.get,
+                "header": lambda n: state.request.header(n.lower()),
+            }[where](name)
+            schema = parameter["schema"]
+            if text is None:
+                if parameter.get("required"):
+                    found[where].append(InputError(pointer, "required", "is required"))
+                if where != "header":
+                    state.values[name] = _default(schema)
+                continue
+            value = _coerced(text, schema)
+            faults = _faults(schema, value, pointer)
+            found[where] += faults
+            if where != "header":
+                state.values[name] = value
+        state.faults = found["path"] + found["query"] + found["header"]
+
+
+def _default(schema: Mapping[str, Any]) -> Any:
+    return schema.get("default")
+
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+
+
+def _coerced(text: str, schema: Mapping[str, Any]) -> Any:
+    """Text as the JSON value that the schema asks for, or as it is where it is none."""
+    kind = schema.get("type")
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if kind == "array":
+        return [_coerced(part, schema["items"]) for part in text.split(",")] if text else []
+    return text
+
+
+class _BodyValidator:
+    """Reads the body by the operation's limit, parses and checks it."""
+
+    def __init__(self, *, schema: dict[str, Any], required: bool, **_: Any) -> None:
+        self._schema = schema
+        self._required = required
+
+    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        """Fills the state's body; raises all faults together with those of the parameters."""
+        state: _State = scope[_REQUEST]
+        operation = state.operation
+        assert operation is not None, "the admission named it"
+        if self._schema.get("type") == "string":
+            media = state.request.headers.get(b"content-type", b"text/csv").partition(b";")[0]
+            chunks = state.request.stream(operation.body_limit)
+            state.upload = Upload(media.strip().lower().decode("latin-1"), chunks)
+            return receive, scope
+        raw = await state.request.body(operation.body_limit)
+        if raw or self._required:
+            value = _parsed(raw)
+            state.values["body"] = value
+            state.faults += _faults(self._schema, value, "")
+        return receive, scope
+
+
+def _parsed(raw: bytes) -> Any:
+    """The JSON in `raw`: UTF-8, no NaN."""
+
+    def refuse(word: str) -> Any:
+        raise ValueError(word)
+
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not JSON.") from None
+
+
+_VALIDATORS: dict[int, tuple[Any, Any]] = {}
+
+
+def _faults(schema: Mapping[str, Any], value: Any, root: str) -> list[InputError]:
+    """What `jsonschema-rs` finds, in our words: at most one fault a place, the widest first."""
+    kept = _VALIDATORS.get(id(schema))
+    if kept is None:
+        kept = (schema, jsonschema_rs.Draft4Validator(_draft4(schema), validate_formats=True))
+        _VALIDATORS[id(schema)] = kept
+    found: dict[str, InputError] = {}
+    for error in kept[1].iter_errors(value):
+        for fault in _words(error, root):
+            known = found.get(fault.pointer)
+            if known is None or _rank(fault) < _rank(known):
+                found[fault.pointer] = fault
+    return sorted(found.values(), key=lambda fault: fault.pointer)[:MOST_ERRORS]
+
+
+_ORDER = ("type", "enum", "minLength", "maxLength", "pattern", "format")
+
+
+def _rank(fault: InputError) -> int:
+    return _ORDER.index(fault.code) if fault.code in _ORDER else len(_ORDER)
+
+
+def _words(error: Any, root: str) -> list[InputError]:
+    pointer = root + "".join(
+        f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.instance_path
+    )
+    keyword = str(error.schema_path[-1]) if error.schema_path else "invalid"
+    kind = error.kind
+    if keyword == "required":
+        return [InputError(f"{pointer}/{kind.property}", "required", "is required")]
+    if keyword == "additionalProperties":
+        return [
+            InputError(f"{pointer}/{name}", "unknown", "is not a property here")
+            for name in kind.unexpected
+        ]
+    return [InputError(pointer, keyword, error.message)]
+
+
+def _draft4(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as Draft 4: `nullable` becomes a type."""
+    if isinstance(schema, list):
+        return [_draft4(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    plain = {key: _draft4(value) for key, value in schema.items() if key != "nullable"}
+    if schema.get("nullable") is True and isinstance(plain.get("type"), str):
+        plain["type"] = [plain["type"], "null"]
+        if "enum" in plain:
+            plain["enum"] = [*plain["enum"], None]
+    return plain
+
+
+class _Answer:
+    """How the contract says an operation's answer looks: status, headers, place."""
+
+    def __init__(self, spec: Mapping[str, Any], operation: Mapping[str, Any]) -> None:
+        status, response = min(
+            (code, response)
+            for code, response in operation["responses"].items()
+            if code.startswith("2")
+        )
+        self._status = int(status)
+        self._content = next(iter(response.get("content", {})), None)
+        headers = {name.lower() for name in response.get("headers", {})}
+        self._etag = "etag" in headers
+        self._links = [
+            (path, link)
+            for link in (response.get("links", {}).values() if "location" in headers else ())
+            for path, item in spec["paths"].items()
+            if item.get("get", {}).get("operationId") == link.get("operationId")
+        ]
+        self._base = spec["servers"][0]["url"]
+
+    def __call__(self, answer: Any, writer: Any) -> Response:
+        if self._content is None:
+            return Response(self._status)
+        if self._content != "application/json":
+            return Response(self._status, [(b"content-type", self._content.encode())], answer)
+        body: bytes = writer.to_json(answer, by_alias=True)
+        response = Response(self._status, [JSON], body)
+        if self._links:
+            response.headers.append((b"location", self._location(json.loads(body)).encode()))
+        if self._etag:
+            response.headers.append((b"etag", b'"%d"' % answer.version))
+        return response
+
+    def _location(self, document: Any) -> str:
+        path, link = self._links[0]
+        for name, expression in link.get("parameters", {}).items():
+            value = document
+            for word in str(expression).removeprefix("$response.body#/").split("/"):
+                value = value[word]
+            path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+        return self._base + str(path)
+
+
+def _public(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec without security, which the pipeline holds, and without our own notes."""
+
+    def clean(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: clean(value)
+                for key, value in node.items()
+                if not str(key).startswith("x-") and key not in ("security", "example", "examples")
+            }
+        return [clean(item) for item in node] if isinstance(node, list) else node
+
+    document: dict[str, Any] = clean(copy.deepcopy(dict(spec)))
+    return document

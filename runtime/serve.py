@@ -1,0 +1,83 @@
+"""Runs an ASGI application on Granian's embedded server: in our own event loop, on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from runtime.edge import Asgi
+
+# Requests under way at once. Granian takes no further connection beyond it, so that slow clients, whose
+# requests stay open, must not fill it: 2,000 slow sockets are a test.
+_MOST_REQUESTS = 16_384
+# Open requests may finish for so long after the stop was asked for (runtime.md).
+DRAIN_SECONDS = 25.0
+
+
+class PortTaken(Exception):
+    """Another process listens there."""
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises PortTaken where nothing can listen on `port`; Granian would only log it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"port {port} on {host} is in use: stop that process or set --port"
+                ) from None
+            raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+async def serve(
+    app: Asgi,
+    host: str,
+    port: int,
+    *,
+    start: Callable[[], Awaitable[None]],
+    stop: Callable[[], Awaitable[None]],
+    ready: Callable[[], None],
+) -> None:
+    """Serves until SIGTERM or SIGINT; then takes no new work, lets open requests end, and stops."""
+    check_port(host, port)
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        backlog=4096,
+        backpressure=_MOST_REQUESTS,
+        http1_settings=HTTP1Settings(header_read_timeout=15_000),
+        log_level=LogLevels.error,
+    )
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await start()
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(asked.wait())
+    try:
+        while not server.wrks and not serving.done():
+            await asyncio.sleep(0.005)
+        ready()
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        if not serving.done():
+            server.stop()
+            await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+        await stop()
