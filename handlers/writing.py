@@ -19,7 +19,7 @@ A = TypeVar("A")
 # Attempts before the caller is told to try again.
 ATTEMPTS = 8
 # Seconds: writers that keep meeting part at random, for up to 2, 4, 8, … ms.
-_PAUSE = 0.001
+PAUSE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ async def persist(store: Store, decide: Callable[[], Awaitable[Decided[A]]]) -> 
     """
     for attempt in range(ATTEMPTS):
         if attempt > 1:
-            await asyncio.sleep(random.uniform(0, _PAUSE * 2**attempt))
+            await asyncio.sleep(random.uniform(0, PAUSE * 2**attempt))
         outcome = await decide()
         if not outcome.changes:
             return outcome.answer

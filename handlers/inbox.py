@@ -1,0 +1,61 @@
+"""Applying events: effects and the marks that they are applied commit together, so each holds once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from handlers.writing import ATTEMPTS, PAUSE
+from runtime.ports import AlreadySeen, Change, Conflict, Delivery, Store, Taken
+from runtime.problem import VersionConflict
+
+M = TypeVar("M")
+
+
+async def apply_once(
+    store: Store,
+    batch: Sequence[Delivery[M]],
+    decide: Callable[[Sequence[Delivery[M]]], Awaitable[Sequence[Change]]],
+) -> None:
+    """Commits what `decide` makes of the batch, each event once, however often it is delivered.
+
+    `decide` may be asked again, with the same deliveries after a conflict, with fewer where some are
+    applied already; no changes: nothing is written, not even that they were seen. Raises
+    VersionConflict after 8 attempts: the bus delivers again.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt > 1:
+            await asyncio.sleep(random.uniform(0, PAUSE * 2**attempt))
+        changes = await decide(batch)
+        if not changes:
+            return
+        try:
+            await store.commit(*changes, *(delivery.seen for delivery in batch))
+        except AlreadySeen:
+            await _halves(store, batch, decide)
+        except (Conflict, Taken):
+            continue
+        return
+    raise VersionConflict("Others keep changing it.")
+
+
+async def _halves(
+    store: Store,
+    batch: Sequence[Delivery[M]],
+    decide: Callable[[Sequence[Delivery[M]]], Awaitable[Sequence[Change]]],
+) -> None:
+    """One of the batch was applied before: finds it, and applies the others."""
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        await apply_once(store, batch[:middle], decide)
+        await apply_once(store, batch[middle:], decide)
+
+
+def grouped(batch: Sequence[Delivery[Any]], key: Callable[[Any], str]) -> dict[str, list[Any]]:
+    """The deliveries by the key of their event, in order."""
+    groups: dict[str, list[Any]] = {}
+    for delivery in batch:
+        groups.setdefault(key(delivery.event), []).append(delivery)
+    return groups
