@@ -1,13 +1,11 @@
-"""Applying events: effects and the marks that they are applied commit together, so each holds once."""
+"""Applying events: effects and the marks that they are applied commit together, so each is once."""
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from handlers.writing import ATTEMPTS, PAUSE
+from handlers.writing import ATTEMPTS, pause_before
 from runtime.ports import AlreadySeen, Change, Conflict, Delivery, Store, Taken
 from runtime.problem import VersionConflict
 
@@ -21,13 +19,12 @@ async def apply_once(
 ) -> None:
     """Commits what `decide` makes of the batch, each event once, however often it is delivered.
 
-    `decide` may be asked again, with the same deliveries after a conflict, with fewer where some are
-    applied already; no changes: nothing is written, not even that they were seen. Raises
+    `decide` may be asked again, with the same deliveries after a conflict, with fewer where some
+    are applied already; no changes: nothing is written, not even that they were seen. Raises
     VersionConflict after 8 attempts: the bus delivers again.
     """
     for attempt in range(ATTEMPTS):
-        if attempt > 1:
-            await asyncio.sleep(random.uniform(0, PAUSE * 2**attempt))
+        await pause_before(attempt)
         changes = await decide(batch)
         if not changes:
             return

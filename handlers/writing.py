@@ -1,4 +1,4 @@
-"""The one optimistic read-modify-write: read, decide, commit against the version that was read, or again."""
+"""The one optimistic read-modify-write: read, decide, commit against what was read, or again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ A = TypeVar("A")
 
 # Attempts before the caller is told to try again.
 ATTEMPTS = 8
-# Seconds: writers that keep meeting part at random, for up to 2, 4, 8, … ms.
-PAUSE = 0.001
+# Seconds: writers that keep meeting part at random, for up to 4, 8, 16, … ms.
+_PAUSE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,20 @@ def decided(answer: A, *changes: Change) -> Decided[A]:
     return Decided(answer, changes)
 
 
-async def persist(store: Store, decide: Callable[[], Awaitable[Decided[A]]]) -> A:
-    """Commits what `decide` decides; where somebody else wrote first, lets it read and decide again.
+async def pause_before(attempt: int) -> None:
+    """Nothing before the first two attempts; then a random while, so that writers part."""
+    if attempt > 1:
+        await asyncio.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
-    `decide` must read all that it decides by, each time. Raises VersionConflict after 8 attempts, and
-    what `decide` raises; Taken, AlreadySeen and KeyTaken pass through.
+
+async def persist(store: Store, decide: Callable[[], Awaitable[Decided[A]]]) -> A:
+    """Commits what `decide` decides; where another wrote first, lets it read and decide again.
+
+    `decide` must read all that it decides by, each time. Raises VersionConflict after 8 attempts,
+    and what `decide` raises; Taken, AlreadySeen and KeyTaken pass through.
     """
     for attempt in range(ATTEMPTS):
-        if attempt > 1:
-            await asyncio.sleep(random.uniform(0, PAUSE * 2**attempt))
+        await pause_before(attempt)
         outcome = await decide()
         if not outcome.changes:
             return outcome.answer
@@ -63,12 +68,12 @@ async def rewrite(
     *,
     if_version: int | None = None,
 ) -> A:
-    """`persist` for one entity: `decide` gets its current state, and `if_version` holds or it is refused.
+    """`persist` for one entity: `decide` gets its current state, which `if_version` must name.
 
     Write `await rewrite(self.store, Budget, id, change, if_version=call.if_version)` with a local
     `async def change(budget: Budget)` that ends in
     `return decided(after, Update(after), Emit(…), call.remember(after))`.
-    Raises NotFound when it is gone, PreconditionFailed when it has another version than `if_version`.
+    Raises NotFound when it is gone, PreconditionFailed when it has another version.
     """
 
     async def attempt() -> Decided[A]:
@@ -83,7 +88,7 @@ async def rewrite(
 
 
 class Turns:
-    """Lets one writer at a time at what all of them must change, so that they do not meet at the store.
+    """Lets one writer at a time at what all must change, so that they do not meet at the store.
 
     A courtesy within this process: what holds across processes is the version check.
     """
