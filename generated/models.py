@@ -743,6 +743,19 @@ class AcceptInvitationInput(Model):
     token: MailedSecret | None = None
 
 
+class AccountBalance(Entity):
+    """The sums of one ledger in one currency. Committed with each row, so a balance reads no rows."""
+
+    created_at: Annotated[Timestamp, Field(alias="createdAt")]
+    credit: MoneyTotal
+    currency: Currency
+    debit: MoneyTotal
+    id: Annotated[str, Field(max_length=34, min_length=34)]
+    owner_id: Annotated[UserId, Field(alias="ownerId")]
+    updated_at: Annotated[Timestamp, Field(alias="updatedAt")]
+    version: Version
+
+
 class BudgetAccess(Model):
     """A budget that somebody may see, and what an answer about it needs."""
 
@@ -1285,6 +1298,15 @@ class OrderPage(Model):
     ] = None
 
 
+class PurgedBudget(Entity):
+    """A budget whose expenses were purged: one that is entered late goes as well."""
+
+    created_at: Annotated[Timestamp, Field(alias="createdAt")]
+    id: BudgetId
+    updated_at: Annotated[Timestamp, Field(alias="updatedAt")]
+    version: Version
+
+
 class Session(Entity):
     """One sign-in: a family of refresh tokens, of which only the newest counts."""
 
@@ -1508,6 +1530,14 @@ class BudgetPage(Model):
         str | None,
         Field(alias="nextPageToken", max_length=1024, min_length=1, pattern="^[A-Za-z0-9_-]+$"),
     ] = None
+
+
+class BudgetRecord(Budget):
+    """Budget as stored: with the fields that are never shown."""
+
+    counted: SignedMoney | None = None
+    counted_from: Annotated[Day | None, Field(alias="countedFrom")] = None
+    currency_fixed: Annotated[bool | None, Field(alias="currencyFixed")] = None
 
 
 class BudgetSummary(Model):

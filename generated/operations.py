@@ -111,7 +111,7 @@ CREATE_TRANSACTION = Operation(
     access=(AccessRule("Budget", "body.budget_id", "viewer"),),
     idempotent=True,
     write=True,
-    problems=("amount-precision",),
+    problems=("amount-precision", "amount-too-large"),
 )
 DELETE_ACCOUNT = Operation(
     id="deleteAccount",
@@ -182,7 +182,6 @@ EXPORT_EXPENSES = Operation(
     access=(AccessRule("Budget", "budget_id", "viewer"),),
     rate=RateRule("export", 10, 60, ("caller",)),
     deadline=60.0,
-    write=True,
     problems=("range-invalid",),
 )
 FORGOT_PASSWORD = Operation(
@@ -198,7 +197,6 @@ GET_BALANCE = Operation(
     method="get_balance",
     service="transaction",
     scope="transactions:read",
-    write=True,
 )
 GET_BUDGET = Operation(
     id="getBudget",
@@ -206,7 +204,6 @@ GET_BUDGET = Operation(
     service="budget",
     scope="budgets:read",
     access=(AccessRule("Budget", "id", "viewer"),),
-    write=True,
 )
 GET_BUDGET_SUMMARY = Operation(
     id="getBudgetSummary",
@@ -214,7 +211,6 @@ GET_BUDGET_SUMMARY = Operation(
     service="budget",
     scope="budgets:read",
     access=(AccessRule("Budget", "id", "viewer"),),
-    write=True,
 )
 GET_CUSTOMER = Operation(
     id="getCustomer",
@@ -222,7 +218,6 @@ GET_CUSTOMER = Operation(
     service="customer",
     scope="customers:read",
     verified=True,
-    write=True,
 )
 GET_EXPENSE = Operation(
     id="getExpense",
@@ -230,7 +225,6 @@ GET_EXPENSE = Operation(
     service="expense",
     scope="expenses:read",
     access=(AccessRule("Budget", "budget_id", "viewer"),),
-    write=True,
 )
 GET_ORDER = Operation(
     id="getOrder",
@@ -238,14 +232,12 @@ GET_ORDER = Operation(
     service="order",
     scope="orders:read",
     verified=True,
-    write=True,
 )
 GET_PROFILE = Operation(
     id="getProfile",
     method="get_profile",
     service="auth",
     scope="profile",
-    write=True,
 )
 GET_TASK = Operation(
     id="getTask",
@@ -253,7 +245,6 @@ GET_TASK = Operation(
     service="task",
     scope="tasks:read",
     access=(AccessRule("Task", "id", "owner"),),
-    write=True,
 )
 GET_TRANSACTION = Operation(
     id="getTransaction",
@@ -261,7 +252,6 @@ GET_TRANSACTION = Operation(
     service="transaction",
     scope="transactions:read",
     access=(AccessRule("Transaction", "id", "owner"),),
-    write=True,
 )
 GET_USER = Operation(
     id="getUser",
@@ -269,7 +259,6 @@ GET_USER = Operation(
     service="auth",
     scope="users:read",
     verified=True,
-    write=True,
 )
 IMPORT_EXPENSES = Operation(
     id="importExpenses",
@@ -301,14 +290,12 @@ LIST_BUDGET_MEMBERS = Operation(
     service="budget",
     scope="budgets:read",
     access=(AccessRule("Budget", "id", "viewer"),),
-    write=True,
 )
 LIST_BUDGETS = Operation(
     id="listBudgets",
     method="list_budgets",
     service="budget",
     scope="budgets:read",
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"), ("name", "name")),
         "-createdAt",
@@ -322,7 +309,6 @@ LIST_CHAT_MESSAGES = Operation(
     scope="chat:read",
     access=(AccessRule("ChatRoom", "room", "member"),),
     verified=True,
-    write=True,
     listing=ListRule((("createdAt", "created_at"),), "-createdAt", ()),
 )
 LIST_CUSTOMER_ORDERS = Operation(
@@ -331,7 +317,6 @@ LIST_CUSTOMER_ORDERS = Operation(
     service="customer",
     scope="orders:read",
     verified=True,
-    write=True,
     listing=ListRule((("createdAt", "created_at"),), "-createdAt", (("status", "status", "eq"),)),
 )
 LIST_CUSTOMERS = Operation(
@@ -340,7 +325,6 @@ LIST_CUSTOMERS = Operation(
     service="customer",
     scope="customers:read",
     verified=True,
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"), ("name", "name")), "-createdAt", (("email", "email", "eq"),)
     ),
@@ -350,7 +334,6 @@ LIST_EXPENSES = Operation(
     method="list_expenses",
     service="expense",
     scope="expenses:read",
-    write=True,
     listing=ListRule(
         (("spentOn", "spent_on"), ("amount", "amount"), ("createdAt", "created_at")),
         "-spentOn",
@@ -370,7 +353,6 @@ LIST_EXPENSES_BY_BUDGET = Operation(
     service="expense",
     scope="expenses:read",
     access=(AccessRule("Budget", "id", "viewer"),),
-    write=True,
     listing=ListRule(
         (("spentOn", "spent_on"), ("amount", "amount"), ("createdAt", "created_at")),
         "-spentOn",
@@ -387,7 +369,6 @@ LIST_NOTIFICATIONS = Operation(
     method="list_notifications",
     service="notification",
     scope="notifications:read",
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"),),
         "-createdAt",
@@ -400,7 +381,6 @@ LIST_ORDERS = Operation(
     service="order",
     scope="orders:read",
     verified=True,
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"), ("total", "total")),
         "-createdAt",
@@ -416,7 +396,6 @@ LIST_SESSIONS = Operation(
     method="list_sessions",
     service="auth",
     scope="profile",
-    write=True,
     listing=ListRule((("createdAt", "created_at"),), "-createdAt", ()),
 )
 LIST_TASKS = Operation(
@@ -424,7 +403,6 @@ LIST_TASKS = Operation(
     method="list_tasks",
     service="task",
     scope="tasks:read",
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"),),
         "-createdAt",
@@ -436,7 +414,6 @@ LIST_TRANSACTIONS = Operation(
     method="list_transactions",
     service="transaction",
     scope="transactions:read",
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"), ("amount", "amount")),
         "-createdAt",
@@ -454,7 +431,6 @@ LIST_USERS = Operation(
     service="auth",
     scope="users:read",
     verified=True,
-    write=True,
     listing=ListRule(
         (("createdAt", "created_at"), ("name", "name"), ("email", "email")),
         "-createdAt",
@@ -567,7 +543,7 @@ REVERSE_TRANSACTION = Operation(
     access=(AccessRule("Transaction", "id", "owner"),),
     idempotent=True,
     write=True,
-    problems=("already-reversed", "reversal-fixed"),
+    problems=("already-reversed", "amount-too-large", "reversal-fixed"),
 )
 REVOKE_SESSION = Operation(
     id="revokeSession",
@@ -645,7 +621,6 @@ STREAM_NOTIFICATIONS = Operation(
     method="stream_notifications",
     service="notification",
     scope="notifications:read",
-    write=True,
 )
 SUGGEST_EXPENSES = Operation(
     id="suggestExpenses",
@@ -653,7 +628,6 @@ SUGGEST_EXPENSES = Operation(
     service="search",
     scope="search:read",
     rate=RateRule("search", 120, 60, ("caller",)),
-    write=True,
 )
 UPDATE_BUDGET = Operation(
     id="updateBudget",

@@ -83,7 +83,14 @@ from runtime.decode import (
 )
 from runtime.encode import json_writer
 from runtime.problem import InputError, InvalidInput
-from runtime.rest import Router, empty_response, entity_response, json_response, stream_response
+from runtime.rest import (
+    Router,
+    created_response,
+    empty_response,
+    entity_response,
+    json_response,
+    stream_response,
+)
 from runtime.upload import Upload
 
 if TYPE_CHECKING:
@@ -631,7 +638,9 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_budget(call, {"body": body_})
-        return entity_response(201, _WRITE_BUDGET(answer), answer.version)
+        return created_response(
+            201, _WRITE_BUDGET(answer), answer.version, f"/api/budgets/{answer.id}"
+        )
 
     run_create_customer = gate.chain(operations.CREATE_CUSTOMER)
 
@@ -648,7 +657,9 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_customer(call, {"body": body_})
-        return entity_response(201, _WRITE_CUSTOMER(answer), answer.version)
+        return created_response(
+            201, _WRITE_CUSTOMER(answer), answer.version, f"/api/customers/{answer.id}"
+        )
 
     run_create_expense = gate.chain(operations.CREATE_EXPENSE)
 
@@ -665,7 +676,12 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_expense(call, {"body": body_})
-        return entity_response(201, _WRITE_EXPENSE(answer), answer.version)
+        return created_response(
+            201,
+            _WRITE_EXPENSE(answer),
+            answer.version,
+            f"/api/budgets/{answer.budget_id}/expenses/{answer.id}",
+        )
 
     run_create_order = gate.chain(operations.CREATE_ORDER)
 
@@ -682,7 +698,9 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_order(call, {"body": body_})
-        return entity_response(201, _WRITE_ORDER(answer), answer.version)
+        return created_response(
+            201, _WRITE_ORDER(answer), answer.version, f"/api/orders/{answer.id}"
+        )
 
     run_create_socket_ticket = gate.chain(operations.CREATE_SOCKET_TICKET)
 
@@ -712,7 +730,7 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_task(call, {"body": body_})
-        return entity_response(202, _WRITE_TASK(answer), answer.version)
+        return created_response(202, _WRITE_TASK(answer), answer.version, f"/api/tasks/{answer.id}")
 
     run_create_transaction = gate.chain(operations.CREATE_TRANSACTION)
 
@@ -729,7 +747,9 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_transaction(call, {"body": body_})
-        return entity_response(201, _WRITE_TRANSACTION(answer), answer.version)
+        return created_response(
+            201, _WRITE_TRANSACTION(answer), answer.version, f"/api/transactions/{answer.id}"
+        )
 
     run_delete_account = gate.chain(operations.DELETE_ACCOUNT)
 
@@ -1486,7 +1506,7 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_reindex_search(call, {})
-        return json_response(202, _WRITE_TASK(answer))
+        return created_response(202, _WRITE_TASK(answer), None, f"/api/tasks/{answer.id}")
 
     run_remove_budget_member = gate.chain(operations.REMOVE_BUDGET_MEMBER)
 
@@ -1564,7 +1584,9 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_reverse_transaction(call, {"id": id_})
-        return entity_response(201, _WRITE_TRANSACTION(answer), answer.version)
+        return created_response(
+            201, _WRITE_TRANSACTION(answer), answer.version, f"/api/transactions/{answer.id}"
+        )
 
     run_revoke_session = gate.chain(operations.REVOKE_SESSION)
 

@@ -9,10 +9,11 @@ from datetime import date
 from typing import Any
 
 from generated.models import (
-    Budget,
+    AccountBalance,
     BudgetCounter,
     BudgetInvitation,
     BudgetMember,
+    BudgetRecord,
     BudgetThreshold,
     ChatMessage,
     Currency,
@@ -28,6 +29,7 @@ from generated.models import (
     OrderLine,
     OrderStatus,
     Period,
+    PurgedBudget,
     Role,
     SessionRecord,
     SocketTicket,
@@ -45,11 +47,42 @@ from runtime.scalar import instant, rfc3339
 from runtime.table import JsonCell, Row, Table, day_cell, decimal_cell, moment_cell, plain_cell
 
 _CURRENCY = {member.value: member for member in Currency}
+
+
+def _account_balance_row(e: AccountBalance) -> Row:
+    return (
+        e.id,
+        e.version,
+        rfc3339(e.created_at),
+        to_milli(e.credit),
+        e.currency.value,
+        to_milli(e.debit),
+        e.owner_id,
+        rfc3339(e.updated_at),
+    )
+
+
+def _account_balance(r: Row) -> AccountBalance:
+    return assemble(
+        AccountBalance,
+        {
+            "id": r[0],
+            "version": r[1],
+            "created_at": instant(r[2]),
+            "credit": from_milli(r[3], r[4]),
+            "currency": _CURRENCY[r[4]],
+            "debit": from_milli(r[5], r[4]),
+            "owner_id": r[6],
+            "updated_at": instant(r[7]),
+        },
+    )
+
+
 _JSON_LIST_BUDGETMEMBER: JsonCell[list[BudgetMember]] = JsonCell(list[BudgetMember])
 _PERIOD = {member.value: member for member in Period}
 
 
-def _budget_row(e: Budget) -> Row:
+def _budget_row(e: BudgetRecord) -> Row:
     return (
         e.id,
         e.version,
@@ -64,12 +97,15 @@ def _budget_row(e: Budget) -> Row:
         to_milli(e.spent),
         e.starts_on.isoformat(),
         rfc3339(e.updated_at),
+        None if e.counted is None else to_milli(e.counted),
+        None if e.counted_from is None else e.counted_from.isoformat(),
+        None if e.currency_fixed is None else int(e.currency_fixed),
     )
 
 
-def _budget(r: Row) -> Budget:
+def _budget(r: Row) -> BudgetRecord:
     return assemble(
-        Budget,
+        BudgetRecord,
         {
             "id": r[0],
             "version": r[1],
@@ -84,6 +120,9 @@ def _budget(r: Row) -> Budget:
             "spent": from_milli(r[10], r[3]),
             "starts_on": date.fromisoformat(r[11]),
             "updated_at": instant(r[12]),
+            "counted": None if r[13] is None else from_milli(r[13], r[3]),
+            "counted_from": None if r[14] is None else date.fromisoformat(r[14]),
+            "currency_fixed": None if r[15] is None else bool(r[15]),
         },
     )
 
@@ -424,6 +463,27 @@ def _order(r: Row) -> Order:
     )
 
 
+def _purged_budget_row(e: PurgedBudget) -> Row:
+    return (
+        e.id,
+        e.version,
+        rfc3339(e.created_at),
+        rfc3339(e.updated_at),
+    )
+
+
+def _purged_budget(r: Row) -> PurgedBudget:
+    return assemble(
+        PurgedBudget,
+        {
+            "id": r[0],
+            "version": r[1],
+            "created_at": instant(r[2]),
+            "updated_at": instant(r[3]),
+        },
+    )
+
+
 def _session_row(e: SessionRecord) -> Row:
     return (
         e.id,
@@ -608,8 +668,61 @@ def _user(r: Row) -> UserRecord:
     )
 
 
-BUDGET: Table[Budget] = Table(
-    kind=Budget,
+ACCOUNT_BALANCE: Table[AccountBalance] = Table(
+    kind=AccountBalance,
+    name="account_balances",
+    service="transaction",
+    columns=(
+        "id",
+        "version",
+        "created_at",
+        "credit",
+        "currency",
+        "debit",
+        "owner_id",
+        "updated_at",
+    ),
+    ddl=(
+        'CREATE TABLE "account_balances" ("id" TEXT PRIMARY KEY NOT NULL, "version" '
+        'INTEGER NOT NULL, "created_at" TEXT NOT NULL, "credit" INTEGER NOT NULL, '
+        '"currency" TEXT NOT NULL, "debit" INTEGER NOT NULL, "owner_id" TEXT NOT '
+        'NULL, "updated_at" TEXT NOT NULL) STRICT',
+        'CREATE INDEX "account_balances:owner_id:currency" ON "account_balances" '
+        '("owner_id", "currency", "id")',
+    ),
+    select=(
+        'SELECT "id", "version", "created_at", "credit", "currency", "debit", '
+        '"owner_id", "updated_at" FROM "account_balances"'
+    ),
+    insert=(
+        'INSERT INTO "account_balances" ("id", "version", "created_at", "credit", '
+        '"currency", "debit", "owner_id", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, '
+        "?)"
+    ),
+    update=(
+        'UPDATE "account_balances" SET "version" = ?, "created_at" = ?, "credit" = ?, '
+        '"currency" = ?, "debit" = ?, "owner_id" = ?, "updated_at" = ? WHERE "id" = ? '
+        'AND "version" = ?'
+    ),
+    delete=('DELETE FROM "account_balances" WHERE "id" = ? AND "version" = ?'),
+    encode=_account_balance_row,
+    decode=_account_balance,
+    cells={
+        "id": plain_cell,
+        "version": plain_cell,
+        "created_at": moment_cell,
+        "credit": decimal_cell,
+        "currency": plain_cell,
+        "debit": decimal_cell,
+        "owner_id": plain_cell,
+        "updated_at": moment_cell,
+    },
+    unique=(),
+)
+
+
+BUDGET: Table[BudgetRecord] = Table(
+    kind=BudgetRecord,
     name="budgets",
     service="budget",
     columns=(
@@ -626,13 +739,17 @@ BUDGET: Table[Budget] = Table(
         "spent",
         "starts_on",
         "updated_at",
+        "counted",
+        "counted_from",
+        "currency_fixed",
     ),
     ddl=(
         'CREATE TABLE "budgets" ("id" TEXT PRIMARY KEY NOT NULL, "version" INTEGER '
         'NOT NULL, "created_at" TEXT NOT NULL, "currency" TEXT NOT NULL, "ends_on" '
         'TEXT, "limit" INTEGER NOT NULL, "members" TEXT NOT NULL, "name" TEXT NOT '
         'NULL, "owner_id" TEXT NOT NULL, "period" TEXT NOT NULL, "spent" INTEGER NOT '
-        'NULL, "starts_on" TEXT NOT NULL, "updated_at" TEXT NOT NULL) STRICT',
+        'NULL, "starts_on" TEXT NOT NULL, "updated_at" TEXT NOT NULL, "counted" '
+        'INTEGER, "counted_from" TEXT, "currency_fixed" INTEGER) STRICT',
         'CREATE INDEX "budgets:owner_id:created_at" ON "budgets" ("owner_id", "created_at", "id")',
         'CREATE TABLE "budgets__visibleTo" ("value" TEXT NOT NULL, "id" TEXT NOT '
         'NULL, PRIMARY KEY ("value", "id")) STRICT, WITHOUT ROWID',
@@ -640,19 +757,20 @@ BUDGET: Table[Budget] = Table(
     ),
     select=(
         'SELECT "id", "version", "created_at", "currency", "ends_on", "limit", '
-        '"members", "name", "owner_id", "period", "spent", "starts_on", "updated_at" '
-        'FROM "budgets"'
+        '"members", "name", "owner_id", "period", "spent", "starts_on", "updated_at", '
+        '"counted", "counted_from", "currency_fixed" FROM "budgets"'
     ),
     insert=(
         'INSERT INTO "budgets" ("id", "version", "created_at", "currency", "ends_on", '
         '"limit", "members", "name", "owner_id", "period", "spent", "starts_on", '
-        '"updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+        '"updated_at", "counted", "counted_from", "currency_fixed") VALUES (?, ?, ?, '
+        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ),
     update=(
         'UPDATE "budgets" SET "version" = ?, "created_at" = ?, "currency" = ?, '
         '"ends_on" = ?, "limit" = ?, "members" = ?, "name" = ?, "owner_id" = ?, '
-        '"period" = ?, "spent" = ?, "starts_on" = ?, "updated_at" = ? WHERE "id" = ? '
-        'AND "version" = ?'
+        '"period" = ?, "spent" = ?, "starts_on" = ?, "updated_at" = ?, "counted" = ?, '
+        '"counted_from" = ?, "currency_fixed" = ? WHERE "id" = ? AND "version" = ?'
     ),
     delete=('DELETE FROM "budgets" WHERE "id" = ? AND "version" = ?'),
     encode=_budget_row,
@@ -671,6 +789,9 @@ BUDGET: Table[Budget] = Table(
         "spent": decimal_cell,
         "starts_on": day_cell,
         "updated_at": moment_cell,
+        "counted": decimal_cell,
+        "counted_from": day_cell,
+        "currency_fixed": plain_cell,
     },
     unique=(),
     sets={
@@ -964,9 +1085,9 @@ EXPENSE: Table[Expense] = Table(
         'CREATE INDEX "expenses:budget_id:spent_on" ON "expenses" ("budget_id", "spent_on", "id")',
         'CREATE INDEX "expenses:owner_id:created_at" ON "expenses" ("owner_id", '
         '"created_at", "id")',
-        'CREATE TABLE "expenses__tagged" ("value" TEXT NOT NULL, "id" TEXT NOT NULL, '
+        'CREATE TABLE "expenses__tags" ("value" TEXT NOT NULL, "id" TEXT NOT NULL, '
         'PRIMARY KEY ("value", "id")) STRICT, WITHOUT ROWID',
-        'CREATE INDEX "expenses__tagged:id" ON "expenses__tagged" ("id")',
+        'CREATE INDEX "expenses__tags:id" ON "expenses__tags" ("id")',
     ),
     select=(
         'SELECT "id", "version", "amount", "budget_id", "category", "created_at", '
@@ -1006,7 +1127,7 @@ EXPENSE: Table[Expense] = Table(
     },
     unique=(("budget_id", "external_id"),),
     sets={
-        "tagged": lambda e: (*e.tags,),
+        "tags": lambda e: (*e.tags,),
     },
 )
 
@@ -1235,6 +1356,38 @@ ORDER: Table[Order] = Table(
         "owner_id": plain_cell,
         "status": plain_cell,
         "total": decimal_cell,
+        "updated_at": moment_cell,
+    },
+    unique=(),
+)
+
+
+PURGED_BUDGET: Table[PurgedBudget] = Table(
+    kind=PurgedBudget,
+    name="purged_budgets",
+    service="expense",
+    columns=("id", "version", "created_at", "updated_at"),
+    ddl=(
+        'CREATE TABLE "purged_budgets" ("id" TEXT PRIMARY KEY NOT NULL, "version" '
+        'INTEGER NOT NULL, "created_at" TEXT NOT NULL, "updated_at" TEXT NOT NULL) '
+        "STRICT",
+    ),
+    select=('SELECT "id", "version", "created_at", "updated_at" FROM "purged_budgets"'),
+    insert=(
+        'INSERT INTO "purged_budgets" ("id", "version", "created_at", "updated_at") '
+        "VALUES (?, ?, ?, ?)"
+    ),
+    update=(
+        'UPDATE "purged_budgets" SET "version" = ?, "created_at" = ?, "updated_at" = '
+        '? WHERE "id" = ? AND "version" = ?'
+    ),
+    delete=('DELETE FROM "purged_budgets" WHERE "id" = ? AND "version" = ?'),
+    encode=_purged_budget_row,
+    decode=_purged_budget,
+    cells={
+        "id": plain_cell,
+        "version": plain_cell,
+        "created_at": moment_cell,
         "updated_at": moment_cell,
     },
     unique=(),
@@ -1548,6 +1701,7 @@ USER: Table[UserRecord] = Table(
 
 
 TABLES: tuple[Table[Any], ...] = (
+    ACCOUNT_BALANCE,
     BUDGET,
     BUDGET_COUNTER,
     BUDGET_INVITATION,
@@ -1559,6 +1713,7 @@ TABLES: tuple[Table[Any], ...] = (
     NOTIFICATION,
     NOTIFICATION_RECEIPT,
     ORDER,
+    PURGED_BUDGET,
     SESSION,
     SOCKET_TICKET,
     TASK,
@@ -1569,7 +1724,8 @@ TABLES: tuple[Table[Any], ...] = (
 
 # The prefix of each kind's ids.
 PREFIXES: dict[type[Entity], str] = {
-    Budget: "bud",
+    AccountBalance: "",
+    BudgetRecord: "bud",
     BudgetCounter: "",
     BudgetInvitation: "inv",
     BudgetThreshold: "",
@@ -1580,6 +1736,7 @@ PREFIXES: dict[type[Entity], str] = {
     NotificationRecord: "ntf",
     NotificationReceipt: "",
     Order: "ord",
+    PurgedBudget: "",
     SessionRecord: "ses",
     SocketTicket: "tkt",
     Task: "tsk",

@@ -16,6 +16,22 @@ from sqlmodel import Field, SQLModel
 from runtime.columns import MOMENT, MONEY
 
 
+class AccountBalanceTable(SQLModel, table=True):
+    """The sums of one ledger in one currency. Committed with each row, so a balance reads no rows."""
+
+    __tablename__ = "account_balances"
+    __table_args__ = (Index("account_balances:owner_id:currency", "owner_id", "currency", "id"),)
+
+    id: str = Field(max_length=34, primary_key=True)
+    version: int = Field()
+    created_at: datetime = Field(sa_type=MOMENT)
+    credit: Decimal = Field(sa_type=MONEY)
+    currency: str = Field()
+    debit: Decimal = Field(sa_type=MONEY)
+    owner_id: str = Field(max_length=30)
+    updated_at: datetime = Field(sa_type=MOMENT)
+
+
 class BudgetTable(SQLModel, table=True):
     """A limit to spend within."""
 
@@ -35,6 +51,9 @@ class BudgetTable(SQLModel, table=True):
     spent: Decimal = Field(sa_type=MONEY)
     starts_on: date = Field(max_length=10)
     updated_at: datetime = Field(sa_type=MOMENT)
+    counted: Decimal | None = Field(sa_type=MONEY, default=None)
+    counted_from: date | None = Field(max_length=10, default=None)
+    currency_fixed: bool | None = Field(default=None)
 
 
 class BudgetCounterTable(SQLModel, table=True):
@@ -238,6 +257,17 @@ class OrderTable(SQLModel, table=True):
     owner_id: str = Field(max_length=30)
     status: str = Field()
     total: Decimal = Field(sa_type=MONEY)
+    updated_at: datetime = Field(sa_type=MOMENT)
+
+
+class PurgedBudgetTable(SQLModel, table=True):
+    """A budget whose expenses were purged: one that is entered late goes as well."""
+
+    __tablename__ = "purged_budgets"
+
+    id: str = Field(max_length=30, primary_key=True)
+    version: int = Field()
+    created_at: datetime = Field(sa_type=MOMENT)
     updated_at: datetime = Field(sa_type=MOMENT)
 
 

@@ -376,6 +376,7 @@ class _Answer:
             for link in (response.get("links", {}).values() if "location" in headers else ())
             for path, item in spec["paths"].items()
             if item.get("get", {}).get("operationId") == link.get("operationId")
+            and _schema(item["get"]["responses"].get("200", {})) == _schema(response)
         ]
         self._base = spec["servers"][0]["url"]
 
@@ -400,6 +401,10 @@ class _Answer:
                 value = value[word]
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
         return self._base + str(path)
+
+
+def _schema(response: Mapping[str, Any]) -> Any:
+    return response.get("content", {}).get("application/json", {}).get("schema")
 
 
 def _public(spec: Mapping[str, Any]) -> dict[str, Any]:

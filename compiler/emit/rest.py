@@ -278,7 +278,10 @@ class _Rest:
                 target = next(
                     (o for o in self.contract.operations if o.id == link.get("operationId")), None
                 )
-                if target is None or target.rest is None or target.rest.method != "get":
+                if target is None or target.rest is None or target.rest.method != "GET":
+                    continue
+                read, made = success_media(target), success_media(operation)
+                if not (read and made and read.type.ref == made.type.ref):
                     continue
                 path = target.rest.path
                 for name, expression in link.get("parameters", {}).items():

@@ -157,7 +157,7 @@ def _facts(module: Module, operation: Operation, contract: Contract) -> list[tup
         facts.append(("idempotent", "True"))
     if operation.conditional:
         facts.append(("conditional", "True"))
-    if operation.rest and operation.rest.method not in ("get", "head", "options"):
+    if operation.rest and operation.rest.method not in ("GET", "HEAD", "OPTIONS"):
         facts.append(("write", "True"))
     if operation.listing:
         facts.append(("listing", _listing(module, operation, contract)))
