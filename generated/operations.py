@@ -621,6 +621,7 @@ STREAM_NOTIFICATIONS = Operation(
     method="stream_notifications",
     service="notification",
     scope="notifications:read",
+    ticket="ticket",
 )
 SUGGEST_EXPENSES = Operation(
     id="suggestExpenses",

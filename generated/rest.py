@@ -522,6 +522,10 @@ _SET_USER_ROLE_ID = Param(
     "id", "path:id", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
 )
 _READ_USER_ROLE_INPUT: JsonBody[UserRoleInput] = JsonBody(UserRoleInput)
+_STREAM_NOTIFICATIONS_LAST_EVENT_ID = Param(
+    "Last-Event-ID", "header:Last-Event-ID", text(30, 30, "^ntf_[0-7][0-9a-hjkmnp-tv-z]{25}$")
+)
+_STREAM_NOTIFICATIONS_QUERY = frozenset(("ticket",))
 _SUGGEST_EXPENSES_FIELD = Param(
     "field", "?field", choice(SuggestField), default=SuggestField("description")
 )
@@ -1715,11 +1719,15 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.STREAM_NOTIFICATIONS)
         await gate.admit(call)
         faults: list[InputError] = []
-        if request.scope["query_string"]:
-            no_parameters(request.query(), faults)
+        query = request.query()
+        if query:
+            unknown_parameters(query, _STREAM_NOTIFICATIONS_QUERY, faults)
+        last_event_id_ = _STREAM_NOTIFICATIONS_LAST_EVENT_ID.read(
+            request.header("last-event-id"), faults
+        )
         if faults:
             raise InvalidInput(errors=faults)
-        answer = await run_stream_notifications(call, {})
+        answer = await run_stream_notifications(call, {"last_event_id": last_event_id_})
         return stream_response(200, "text/event-stream", answer)
 
     run_suggest_expenses = gate.chain(operations.SUGGEST_EXPENSES)

@@ -418,7 +418,9 @@ class NotificationService(Protocol):
         """Notify one user, or everybody"""
         ...
 
-    async def stream_notifications(self, call: Call) -> AsyncIterator[bytes]:
+    async def stream_notifications(
+        self, call: Call, *, last_event_id: NotificationId | None = None
+    ) -> AsyncIterator[bytes]:
         """Notifications as they come"""
         ...
 

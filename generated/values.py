@@ -329,7 +329,9 @@ ARGUMENTS: dict[str, dict[str, tuple[str, Any]]] = {
         "id": ("id", UserId),
         "body": ("body", UserRoleInput),
     },
-    "streamNotifications": {},
+    "streamNotifications": {
+        "Last-Event-ID": ("last_event_id", NotificationId | None),
+    },
     "suggestExpenses": {
         "field": ("field", SuggestField),
         "limit": ("limit", int),

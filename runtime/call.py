@@ -44,6 +44,7 @@ class Call:
         "pending",
         "protocol",
         "rate",
+        "ticket",
         "request_id",
         "token",
         "traceparent",
@@ -67,6 +68,8 @@ class Call:
         self.protocol = protocol
         self.request_id = request_id
         self.token = token
+        # A one-time ticket in place of the token, where the operation takes one.
+        self.ticket: str | None = None
         self.address = address
         self.user_agent = user_agent
         self.traceparent = traceparent

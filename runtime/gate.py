@@ -46,6 +46,10 @@ class Identities(Protocol):
         """The caller, and for how many seconds that holds. Raises Unauthenticated."""
         ...
 
+    async def redeem(self, ticket: str) -> Caller:
+        """The caller that a one-time ticket was made for; good once. Raises Unauthenticated."""
+        ...
+
 
 class KnownTokens:
     """Tokens that were verified, by their text. Revocation forgets them."""
@@ -122,17 +126,8 @@ class Gate:
         operation = call.operation
         if not operation.public:
             token = call.token
-            if token is None:
-                self._count(call, address_key(call.address))
-                raise Unauthenticated("Send an access token.")
-            caller = self._known.get(token)
-            if caller is None:
-                try:
-                    caller, seconds = await self._identities.identify(token)
-                except Unauthenticated:
-                    self._count(call, address_key(call.address))
-                    raise
-                self._known.put(token, caller, seconds)
+            known = None if token is None else self._known.get(token)
+            caller = known if known is not None else await self._identified(call)
             call.caller = caller
         else:
             caller = ANONYMOUS
@@ -148,6 +143,20 @@ class Gate:
             raise Forbidden(f"This needs the scope {scope}.")
         if operation.verified and not caller.verified:
             raise EmailUnverified("Verify your e-mail address first.")
+
+    async def _identified(self, call: Call) -> Caller:
+        """Who a token or ticket seen for the first time belongs to; guesses count by address."""
+        try:
+            if call.token is not None:
+                caller, seconds = await self._identities.identify(call.token)
+                self._known.put(call.token, caller, seconds)
+                return caller
+            if call.ticket is not None:
+                return await self._identities.redeem(call.ticket)
+            raise Unauthenticated("Send an access token.")
+        except Unauthenticated:
+            self._count(call, address_key(call.address))
+            raise
 
     def _count(self, call: Call, key: str) -> None:
         """Takes one call from the allowance of `key`; the tightest allowance goes into the answer."""

@@ -217,6 +217,8 @@ class _ParameterValidator:
         state: _State = scope[_REQUEST]
         query = state.request.query()
         declared = {p["name"] for p in self._parameters if p["in"] == "query"}
+        if state.operation is not None and state.operation.ticket is not None:
+            declared.add(state.operation.ticket)
         path = scope["path_params"]
         found: dict[str, list[InputError]] = {"path": [], "query": [], "header": []}
         found["query"] += [
@@ -236,14 +238,12 @@ class _ParameterValidator:
             if text is None:
                 if parameter.get("required"):
                     found[where].append(InputError(pointer, "required", "is required"))
-                if where != "header":
-                    state.values[name] = _default(schema)
+                state.values[name] = _default(schema)
                 continue
             value = _coerced(text, schema)
             faults = _faults(schema, value, pointer)
             found[where] += faults
-            if where != "header":
-                state.values[name] = value
+            state.values[name] = value
         state.faults = found["path"] + found["query"] + found["header"]
 
 

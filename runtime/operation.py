@@ -56,3 +56,5 @@ class Operation:
     listing: ListRule | None = None
     problems: tuple[str, ...] = ()
     public: bool = False
+    # The query parameter by which a one-time ticket may stand in for the Authorization header.
+    ticket: str | None = None

@@ -76,6 +76,8 @@ class Request:
             address=self.address,
             traceparent=self.traceparent,
         )
+        if operation.ticket is not None and authorization is None:
+            call.ticket = self.query().get(operation.ticket)
         if operation.write:
             call.user_agent = get(b"user-agent", b"").decode("latin-1")[:300]
         return call

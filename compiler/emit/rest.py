@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from compiler.emit.lines import Module, literal
 from compiler.emit.models import is_json
-from compiler.emit.types import PIPELINE_HEADERS, Names, success, success_media
+from compiler.emit.types import (
+    PIPELINE_HEADERS,
+    Names,
+    raw_operation,
+    success,
+    success_media,
+    ticket_name,
+)
 from compiler.ir import Contract, Operation, Parameter, Type
 
 
@@ -71,6 +75,8 @@ class _Rest:
                 f"{literal(pointer)}, {self._parser(parameter.type, parameter)}{options})"
             )
         query = [p.name for p in rest.parameters if p.location == "query"]
+        ticket = ticket_name(self.contract, operation)
+        query += [ticket] if ticket else []
         if query:
             module.line(f"_{operation.python.upper()}_QUERY = frozenset(({literal(query)[1:-1]},))")
         if rest.body and _json_body(operation):
@@ -178,7 +184,7 @@ class _Rest:
         taken: list[tuple[str, str]] = []
         read = self._read(operation)
         body = rest.body
-        query = any(p.location == "query" for p in read)
+        query = any(p.location == "query" for p in read) or ticket_name(self.contract, operation)
         module.line(f"faults: list[{module.use('runtime.problem', 'InputError')}] = []")
         placed = [p.strip("{}") for p in rest.path.split("/") if p.startswith("{")]
         for parameter in read:
@@ -272,7 +278,7 @@ class _Rest:
 
     def _location(self, operation: Operation) -> str | None:
         """Where the new entity is read, as the contract's links say: an f-string over `answer`."""
-        raw = _raw_operation(self.contract.openapi, operation)
+        raw = raw_operation(self.contract, operation)
         for response in raw.get("responses", {}).values():
             for link in response.get("links", {}).values():
                 target = next(
@@ -304,14 +310,6 @@ class _Rest:
             parts.append(field.python)
             type = field.type
         return ".".join(parts)
-
-
-def _raw_operation(openapi: Any, operation: Operation) -> Mapping[str, Any]:
-    for item in openapi.get("paths", {}).values():
-        for raw in item.values():
-            if isinstance(raw, dict) and raw.get("operationId") == operation.id:
-                return raw
-    return {}
 
 
 def _json_body(operation: Operation) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.emit.lines import Module, literal
-from compiler.emit.types import Names, arguments, operations_of, result
+from compiler.emit.types import Names, arguments, operations_of, result, ticket_name
 from compiler.ir import Contract, Operation, Service
 
 
@@ -138,6 +138,9 @@ def _facts(module: Module, operation: Operation, contract: Contract) -> list[tup
             for a in operation.access
         )
         facts.append(("access", f"({rules})"))
+    ticket = ticket_name(contract, operation)
+    if ticket:
+        facts.append(("ticket", literal(ticket)))
     if operation.verified:
         facts.append(("verified", "True"))
     if operation.rate.policy != "default":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from compiler.emit.lines import Module, literal
 from compiler.emit.models import inline_types, is_json, is_scalar
@@ -97,7 +98,7 @@ def arguments(module: Module, operation: Operation, names: Names) -> list[Argume
 
 
 # Headers that the pipeline reads; no handler sees them.
-PIPELINE_HEADERS = frozenset({"idempotency-key", "if-match", "x-request-id", "last-event-id"})
+PIPELINE_HEADERS = frozenset({"idempotency-key", "if-match", "x-request-id"})
 
 
 def success(operation: Operation) -> Response | None:
@@ -124,6 +125,27 @@ def result(module: Module, operation: Operation, names: Names) -> str:
     if is_json(media.name):
         return names.annotation(module, media.type)
     return f"{module.use_type('collections.abc', 'AsyncIterator')}[bytes]"
+
+
+def ticket_name(contract: Contract, operation: Operation) -> str | None:
+    """The query parameter that may sign the call in: an apiKey scheme beside the operation."""
+    components = contract.openapi.get("components", {})
+    schemes = components.get("securitySchemes", {})
+    for requirement in raw_operation(contract, operation).get("security", ()):
+        for name in requirement:
+            scheme = schemes.get(name, {})
+            if scheme.get("type") == "apiKey" and scheme.get("in") == "query":
+                return str(scheme["name"])
+    return None
+
+
+def raw_operation(contract: Contract, operation: Operation) -> Mapping[str, Any]:
+    """The operation as OpenAPI has it."""
+    for item in contract.openapi.get("paths", {}).values():
+        for raw in item.values():
+            if isinstance(raw, dict) and raw.get("operationId") == operation.id:
+                return raw
+    return {}
 
 
 def operations_of(contract: Contract, service: str) -> Iterator[Operation]:
