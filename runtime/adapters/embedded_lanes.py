@@ -1,0 +1,190 @@
+"""One consumer's work: lanes that run beside each other, each strictly in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from runtime.ports import AlreadySeen, Consumer, Delivery, Envelope, Seen
+from runtime.problem import Problem
+
+log = logging.getLogger("runtime.bus")
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """An event on its way to one consumer. `seq`: its outbox row; None for one that was parked."""
+
+    envelope: Envelope
+    seq: int | None
+    attempts: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The parcels of one key, in order."""
+
+    key: str
+    parcels: deque[Parcel] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a consumer did not take a parcel; `final` when trying again is useless."""
+
+    reason: str
+    final: bool = False
+
+
+Settle = Callable[[Consumer, Parcel], None]
+Park = Callable[[Consumer, Parcel, Failed], Awaitable[None]]
+
+
+class Lanes:
+    """Hands parcels to a consumer: a lane a key (one for all where it is not keyed), some at once.
+
+    Workers exist only while there is work. `settle` is called for what was applied, `park` for what
+    was not, `idle` when a lane is empty; `seen` tells what the inbox holds.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        *,
+        most_lanes: int,
+        patience: float,
+        settle: Settle,
+        park: Park,
+        seen: Callable[[str, str], bool],
+        idle: Callable[[], None],
+    ) -> None:
+        self.consumer = consumer
+        self._most_lanes = most_lanes
+        self._patience = patience
+        self._settle = settle
+        self._park = park
+        self._seen = seen
+        self._idle = idle
+        self._lanes: dict[str, Lane] = {}
+        self._ready: deque[Lane] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._working = 0
+        self._closed = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing runs."""
+        return not self._lanes
+
+    def put(self, parcel: Parcel) -> None:
+        """Queues a parcel behind the others of its key."""
+        if self._closed:
+            return
+        key = parcel.envelope.key if self.consumer.keyed else ""
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+            self._ready.append(lane)
+            if self._working < self._most_lanes:
+                self._working += 1
+                worker = asyncio.get_running_loop().create_task(self._work())
+                self._workers.add(worker)
+                worker.add_done_callback(self._workers.discard)
+        lane.parcels.append(parcel)
+
+    async def stop(self) -> None:
+        """Lets the batches under way finish; what waits stays in the outbox."""
+        self._closed = True
+        workers = tuple(self._workers)
+        try:
+            await asyncio.gather(*workers, return_exceptions=True)
+        except asyncio.CancelledError:
+            for worker in workers:
+                worker.cancel()
+            raise
+
+    async def _work(self) -> None:
+        try:
+            while self._ready and not self._closed:
+                lane = self._ready.popleft()
+                await self._deliver(self._batch(lane))
+                if lane.parcels:
+                    self._ready.append(lane)
+                else:
+                    del self._lanes[lane.key]
+                    self._idle()
+        finally:
+            self._working -= 1
+
+    def _batch(self, lane: Lane) -> list[Parcel]:
+        """The next parcels; one that failed before goes alone, so that it harms no other again."""
+        parcels = lane.parcels
+        batch = [parcels.popleft()]
+        if batch[0].seq is not None:
+            while parcels and len(batch) < self.consumer.most and parcels[0].seq is not None:
+                batch.append(parcels.popleft())
+        return batch
+
+    async def _deliver(self, batch: list[Parcel]) -> None:
+        if len(batch) > 1:
+            failed = await self._hand(batch)
+            if failed is None:
+                for parcel in batch:
+                    self._settle(self.consumer, parcel)
+                return
+        for parcel in batch:
+            if self._closed and len(batch) > 1:
+                return
+            failed = await self._hand([parcel])
+            if failed is None:
+                self._settle(self.consumer, parcel)
+            else:
+                parcel.attempts += 1
+                await self._park(self.consumer, parcel, failed)
+
+    async def _hand(self, batch: list[Parcel]) -> Failed | None:
+        """Calls the consumer; None when it has applied all, or had before."""
+        name = self.consumer.name
+        deliveries: list[Delivery[Any]] = []
+        for parcel in batch:
+            envelope = parcel.envelope
+            try:
+                event = self.consumer.decode(envelope)
+            except Exception as error:
+                log.warning("%s cannot read %s: %s", name, envelope.id, type(error).__name__)
+                return Failed(f"cannot be read: {type(error).__name__}", final=True)
+            seen = Seen(name, envelope.id)
+            deliveries.append(Delivery(event, seen, parcel.attempts + 1, envelope.traceparent))
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.consumer.handle(deliveries)
+        except AlreadySeen:
+            return None if len(batch) == 1 else await self._hand_fresh(batch)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return Failed("CancelledError")
+        except Problem as problem:
+            log.warning("%s failed: %s: %s", name, type(problem).__name__, problem.detail)
+            return Failed(f"{type(problem).__name__}: {problem.detail}")
+        except Exception as error:
+            # Its message may quote anything, so it goes to the log alone.
+            log.exception("%s failed on %s", name, batch[0].envelope.id)
+            return Failed(f"{type(error).__name__} (see the log)")
+        return None
+
+    async def _hand_fresh(self, batch: list[Parcel]) -> Failed | None:
+        """Some of the batch were applied before: the others go on together."""
+        name = self.consumer.name
+        try:
+            fresh = [parcel for parcel in batch if not self._seen(name, parcel.envelope.id)]
+        except Problem as problem:
+            return Failed(type(problem).__name__)
+        if fresh and len(fresh) < len(batch):
+            return await self._hand(fresh)
+        return Failed("AlreadySeen") if fresh else None
