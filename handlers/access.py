@@ -16,6 +16,8 @@ class BudgetGrant:
     level: str
     currency: str
     name: str
+    # Whether the currency stays for good: see `fix_currency`.
+    currency_fixed: bool = False
 
 
 class BudgetAccess(Protocol):
@@ -23,6 +25,14 @@ class BudgetAccess(Protocol):
 
     async def budget_grant(self, caller: Caller, budget_id: str) -> BudgetGrant | None:
         """The caller's grant on one budget; None when it does not exist for the caller."""
+        ...
+
+    async def fix_currency(self, budget_id: str) -> str | None:
+        """Lets the budget's currency stay for good, and answers it; None when the budget is gone.
+
+        Whoever enters an expense calls it first, unless the grant says that it is fixed: so no
+        expense can have another currency than its budget, however their writers meet.
+        """
         ...
 
     async def visible_budgets(self, caller: Caller) -> list[BudgetGrant]:

@@ -1,4 +1,4 @@
-"""Amounts as the handlers take and make them: exact, in their currency's decimals, within bounds."""
+"""Amounts as the handlers take and make them: exact, in their currency's decimals, bounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from generated.errors import AmountPrecision
 from runtime.model import canonical, minor_digits
 
-# The largest sum, either way: its thousandths fit the 64 bits that SQLite and the search index have.
+# The largest sum, either way: its thousandths fit the 64 bits that SQLite and the index have.
 # It takes 9,000 expenses of the largest amount to reach it.
 MOST = Decimal(9 * 10**15)
 
