@@ -1,4 +1,6 @@
-"""`budget-manager`: the platform's command line. Heavy parts are imported by the commands that need them."""
+"""`budget-manager`: the platform's command line. Heavy parts are imported by the commands that need
+them.
+"""
 
 from __future__ import annotations
 

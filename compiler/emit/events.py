@@ -86,7 +86,9 @@ def _optional(field: Field) -> bool:
 
 
 def _reach(event: Event, path: str) -> str:
-    """An expression for `budgetId`, or `id`: in the view itself, or in what the entity is now or was."""
+    """An expression for `budgetId`, or `id`: in the view itself, or in what the entity is now or
+    was.
+    """
     own = {field.name: field for field in event.data.fields}
     if path in own:
         return f"self.{own[path].python}"

@@ -1,7 +1,8 @@
-"""`models.py` and `scalars.py`: every named schema as a pydantic model, by datamodel-code-generator.
+"""`models.py` and `scalars.py`: every named schema as a pydantic model, by datamodel-code-
+generator.
 
-The library is given what the linker understood, not the raw spec: references resolved to names, allOf
-merged, names settled. So a name means the same class in every generated module.
+The library is given what the linker understood, not the raw spec: references resolved to names,
+allOf merged, names settled. So a name means the same class in every generated module.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 from compiler.emit.lines import HEADER, Module, docstring, literal
 from compiler.ir import Contract, Field, Schema, Type
 
-# Formats that JSON has no type for; each becomes an annotated type in scalars.py, with its own pattern.
+# Formats that JSON has no type for; each becomes an annotated type in scalars.py, with its own
+# pattern.
 _SCALARS = {"decimal": "decimal_type", "date": "day_type", "date-time": "timestamp_type"}
 _BASES = {
     "decimal": ("decimal", "Decimal"),

@@ -1,4 +1,6 @@
-"""`services.py` and `operations.py`: what each service must offer, and what the pipeline knows of it."""
+"""`services.py` and `operations.py`: what each service must offer, and what the pipeline knows of
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`tables.py`: a SQLModel table an entity: the declared schema, for migrations, admin work and readers."""
+"""`tables.py`: a SQLModel table an entity: the declared schema, for migrations, admin work and
+readers.
+"""
 
 from __future__ import annotations
 
