@@ -860,6 +860,18 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 
+# Resource → the service that knows who may do what with it, and its method.
+LEVEL_METHODS: dict[str, tuple[str, str]] = {
+    "Budget": ("budget", "level_on_budget"),
+    "ChatRoom": ("notification", "level_on_chat_room"),
+    "Expense": ("expense", "level_on_expense"),
+    "Notification": ("notification", "level_on_notification"),
+    "Session": ("auth", "level_on_session"),
+    "Task": ("task", "level_on_task"),
+    "Transaction": ("transaction", "level_on_transaction"),
+}
+
+
 # Resource → its levels, lowest first.
 LEVELS: dict[str, tuple[str, ...]] = {
     "Budget": ("viewer", "editor", "owner"),

@@ -113,6 +113,13 @@ def _operations(contract: Contract) -> str:
         module.line(f"    {literal(role.name)}: frozenset(({scopes})),")
     module.line("}")
     module.gap()
+    module.line("# Resource → the service that knows who may do what with it, and its method.")
+    module.line("LEVEL_METHODS: dict[str, tuple[str, str]] = {")
+    for resource in contract.resources:
+        method = literal(level_method(resource.name))
+        module.line(f"    {literal(resource.name)}: ({literal(resource.service)}, {method}),")
+    module.line("}")
+    module.gap()
     module.line("# Resource → its levels, lowest first.")
     module.line("LEVELS: dict[str, tuple[str, ...]] = {")
     for resource in contract.resources:
