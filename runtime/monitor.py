@@ -83,7 +83,8 @@ class Monitor:
         body: bytes,
     ) -> None:
         """An answer, and the request it is to; `path` is without the query. Never waits."""
-        if random() >= self._rate:  # nosec B311: a sample, not a secret
+        # A sample, not a secret.
+        if random() >= self._rate:  # noqa: S311 # nosec B311
             return
         # Method and path are an answer's place in the contract; all else of a request may hold
         # secrets, and is not kept.

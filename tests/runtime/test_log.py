@@ -194,10 +194,14 @@ def test_threads_may_log_at_once(writer: LogWriter, stream: io.BytesIO) -> None:
 
 
 @pytest.fixture
-def logger(writer: LogWriter) -> logging.Logger:
-    made = logging.Logger("budget.test", logging.DEBUG)
-    made.addHandler(JsonHandler(writer))
-    return made
+def logger(writer: LogWriter) -> Iterator[logging.Logger]:
+    made = logging.getLogger("budget.test")
+    handler = JsonHandler(writer)
+    made.addHandler(handler)
+    made.setLevel(logging.DEBUG)
+    made.propagate = False
+    yield made
+    made.removeHandler(handler)
 
 
 def test_other_messages_have_the_same_shape(

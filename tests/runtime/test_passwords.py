@@ -19,11 +19,6 @@ GOOD = "a quiet blue budget"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def passwords() -> Iterator[Passwords]:
     made = Passwords(cost=4)
     yield made
