@@ -1,4 +1,6 @@
-"""Every code that an error about the specs can have, and what it means. docs/spec-errors.md lists them."""
+"""Every code that an error about the specs can have, and what it means. docs/spec-errors.md lists
+them.
+"""
 
 from __future__ import annotations
 
@@ -63,4 +65,61 @@ CODES: dict[str, str] = {
     # tables
     "unknown-role": "There is no such role, or it includes itself.",
     "unknown-protocol": "There is no such protocol.",
+    # schema.graphql
+    "graphql-syntax": "The file is not GraphQL.",
+    "graphql-schema": "The schema is not valid.",
+    "unknown-bound": "@bounds has no such argument.",
+    # budget.proto
+    "proto-syntax": "protoc refuses the file.",
+    "proto-package": "The proto files are of several packages.",
+    "field-gap": "A field number is neither used nor reserved.",
+    # asyncapi.yaml
+    "unknown-channel": "There is no such channel.",
+    "unknown-message": "The channel has no such message.",
+    "unsupported-transport": "A protocol that is not compiled, or several on one channel.",
+    "bad-event-type": "An event type is not of the form entity.change.v1.",
+    "bad-payload": "An event's data is neither a change of an entity nor a view of one.",
+    "duplicate-event": "An event or a message stands twice.",
+    "never-published": "No service publishes an event.",
+    "not-published": "An operation emits an event that its service does not publish.",
+    "unknown-event": "There is no such event.",
+    "no-dead-letters": "A consumed channel has no dead letters.",
+    "name-clash": "A consumer and an operation are the same method.",
+    # the specs against each other
+    "no-operation": "A GraphQL root field does not say which operation it is.",
+    "unknown-operation": "There is no such operation.",
+    "missing-operation": "A protocol lacks an operation, and no x-protocols says why.",
+    "left-out": "A protocol has an operation that x-protocols says it leaves out.",
+    "wrong-root": "A query that writes, or a mutation that only reads.",
+    "raw-content": "A file or a stream, which GraphQL cannot say.",
+    "stream-mismatch": "One side streams, the other does not.",
+    "service-mismatch": "An operation is of another service here.",
+    "internal-mismatch": "An operation is internal here and public there.",
+    "page-twin": "A list operation lacks its field for the items, or for the page.",
+    "unknown-parent": "A nested field does not name the field that its operation is asked with.",
+    "missing-argument": "An argument is missing.",
+    "missing-field": "A field is missing.",
+    "unknown-argument": "There is no such argument.",
+    "unknown-field": "There is no such field.",
+    "unknown-type": "There is no schema of this name.",
+    "unused-type": "A type that nothing uses, and that is no schema's.",
+    "type-mismatch": "The types differ.",
+    "required-mismatch": "Required on one side, optional on the other.",
+    "default-mismatch": "The defaults differ.",
+    "bounds-mismatch": "The bounds differ.",
+    "enum-mismatch": "The enums' values differ.",
+    # who may do what
+    "unknown-service": "There is no such service.",
+    "unknown-scope": "No role has this scope.",
+    "missing-scope": "An operation says neither its scope nor that it is public.",
+    "public-rules": "An operation is public and yet asks for something.",
+    "unknown-problem": "There is no such problem.",
+    "undeclared-status": "An operation does not declare the response of one of its problems.",
+    "unknown-resource": "There is no such resource.",
+    "unknown-level": "The resource has no such level.",
+    # lists and entities
+    "bad-filter": "A filter that cannot compare, or a parameter that filters nothing.",
+    "bad-page": "A list operation does not take or give what every list does.",
+    "bad-entity": "An entity lacks what every entity has, or says what cannot be.",
+    "duplicate-table": "Two entities have the same table.",
 }

@@ -1,4 +1,5 @@
-"""The Contract: what four specs say together. Frozen, sorted, and every node knows where it was said.
+"""The Contract: what four specs say together. Frozen, sorted, and every node knows where it was
+said.
 
 Parsers and the linker build it, emitters read it, and nothing else passes between them.
 """
@@ -140,7 +141,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One content type of a body or a response. `encoding`: a multipart form's (property, content type)."""
+    """One content type of a body or a response. `encoding`: a multipart form's (property, content
+    type).
+    """
 
     name: str
     type: Type
@@ -191,20 +194,49 @@ class Rpc:
     client_stream: bool
     server_stream: bool
     span: Span
+    # (field of the request, the handler's argument). Of a client stream: of its `start` message.
+    arguments: tuple[tuple[str, str], ...] = ()
+    # Of a client stream whose request is a oneof: the member that holds the arguments, the one that
+    # holds a row, and the row's message.
+    start: str = ""
+    row: str = ""
+    row_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An rpc that is no operation: `watches` what one would answer, `sends` what another takes."""
+
+    rpc: Rpc
+    watches: str
+    sends: str | None
+    service: str
+    span: Span
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphField:
-    """An operation's GraphQL root field (a list operation has two)."""
+    """An operation's GraphQL field (a list operation has two). `arguments` are (name, the handler's
+    argument). `gives`: its result, the items of its page, the page, or one event of a subscription."""
 
     root: Literal["query", "mutation", "subscription"]
     name: str
     span: Span
+    arguments: tuple[tuple[str, str], ...] = ()
+    gives: Literal["result", "items", "page", "event"] = "result"
+    # The field's type as SDL writes it, such as `[Budget!]!`.
+    type: str = ""
+    # Of a nested field: the type it is in, and that type's field which is the argument `id`.
+    owner: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """A way to say who calls: `bearer`, or `apiKey` in `location` (query, header, cookie) called `key`."""
+    """A way to say who calls: `bearer`, or `apiKey` in `location` (query, header, cookie) called
+    `key`.
+    """
 
     name: str
     kind: Literal["bearer", "apiKey"]
@@ -215,7 +247,9 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`x-access`: at least `least` on the `resource` whose id is `argument` (`body.budgetId` reaches in)."""
+    """`x-access`: at least `least` on the `resource` whose id is `argument` (`body.budgetId`
+    reaches in).
+    """
 
     resource: str
     argument: str
@@ -235,7 +269,9 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`x-list`: a page operation's entity, sortable fields, and filters (argument, field, comparison)."""
+    """`x-list`: a page operation's entity, sortable fields, and filters (argument, field,
+    comparison).
+    """
 
     entity: str
     sort: tuple[str, ...]
@@ -275,6 +311,9 @@ class Operation:
     # Names of the Security rows, any of which says who calls.
     credentials: tuple[str, ...] = ()
     deprecated: bool = False
+    # Of an internal operation, which has no REST binding: what its handler takes and gives.
+    arguments: tuple[Field, ...] = ()
+    result: Type | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +350,9 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event type: `type` is `expense.updated.v1`. `data` is its payload's fields (before?, after?, or a view);
-    `key` the path in data of the aggregate's id, such as `budgetId`."""
+    """An event type: `type` is `expense.updated.v1`. `data` is its payload's fields (before?,
+    after?, or a view); `key` the path in data of the aggregate's id, such as `budgetId`.
+    """
 
     type: str
     python: str
@@ -320,6 +360,21 @@ class Event:
     data: Type
     key: str
     subject: str
+    span: Span
+    doc: str = ""
+    # The entity that it is about: of its before and after, or what it is a view of.
+    entity: str = ""
+    # The services that publish it.
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a channel carries that is no event: a frame of the socket, a hint, a dead letter."""
+
+    name: str
+    python: str
+    payload: Type
     span: Span
     doc: str = ""
 
@@ -334,6 +389,13 @@ class Channel:
     events: tuple[str, ...]
     span: Span
     doc: str = ""
+    # The messages it takes and gives, seen from the server.
+    received: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    # The channel that what its consumers give up goes to.
+    dead_letters: str = ""
+    # As AsyncAPI has them, by transport: partitions, retention, queue.
+    bindings: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +409,7 @@ class Consumer:
     events: tuple[str, ...]
     span: Span
     doc: str = ""
+    emits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +441,16 @@ class Contract:
     channels: tuple[Channel, ...]
     consumers: tuple[Consumer, ...]
     security: tuple[Security, ...] = ()
-    # The OpenAPI document as read (plain dicts and lists), for the emitters that hand it to a library.
+    streams: tuple[Stream, ...] = ()
+    messages: tuple[Message, ...] = ()
+    # The proto package, and the serialized FileDescriptorSet with its imports.
+    package: str = ""
+    proto: bytes = field(default=b"", repr=False, compare=False)
+    # The SDL's syntax tree (graphql-core), and the AsyncAPI document (plain dicts and lists).
+    graphql: Any = field(default=None, repr=False, compare=False)
+    asyncapi: Any = field(default=None, repr=False, compare=False)
+    # The OpenAPI document as read (plain dicts and lists), for the emitters that hand it to a
+    # library.
     openapi: Any = field(default=None, repr=False, compare=False)
 
     def schema(self, name: str) -> Schema:

@@ -5,57 +5,91 @@ from __future__ import annotations
 from pathlib import Path
 
 from compiler.ir import Contract
-from compiler.link import link
+from compiler.link import Specs, link
+from compiler.parse.asyncapi import parse_asyncapi
+from compiler.parse.graphql import Graph, parse_graphql
 from compiler.parse.jsontree import parse_json
 from compiler.parse.node import Node
 from compiler.parse.openapi import parse_openapi
+from compiler.parse.protobuf import Proto, parse_protobuf
 from compiler.parse.yamltree import parse_yaml
 from compiler.source import File, Report, Span, SpecError, SpecErrors, read
 
 _TREES = (".yaml", ".yml", ".json")
+_SCHEMAS = (".graphql", ".graphqls", ".gql")
 
 
 def load(specs: Path, name_prefix: str | None = None) -> Contract:
-    """The Contract of the specs in a folder: openapi.yaml, and those of its three siblings that are there.
+    """The Contract of the specs in a folder: OpenAPI, and those of its three siblings that are there.
 
     `name_prefix` is how errors call the folder; else as it is given. Raises SpecErrors.
     """
-    prefix = str(specs) if name_prefix is None else name_prefix
     report = Report()
-    trees = _trees(specs, prefix, report)
-    root = trees.get("openapi")
-    openapi = parse_openapi(root, report) if root else None
-    report.raise_any()
-    if openapi is None:
-        raise SpecErrors([SpecError(Span(prefix, 1, 1), "no OpenAPI document is here", "no-spec")])
-    contract = link(openapi, report)
+    folder = _Folder(specs, str(specs) if name_prefix is None else name_prefix, report)
+    trees = folder.trees()
+    openapi = parse_openapi(trees["openapi"], report) if "openapi" in trees else None
+    graphql, proto = folder.graphql(), folder.protos()
+    if "openapi" not in trees and not report.errors:
+        message = "no OpenAPI document is here: openapi.yaml or openapi.json"
+        report.add(Span(folder.prefix, 1, 1), "no-spec", message)
+    asyncapi = None
+    if openapi is not None and "asyncapi" in trees:
+        names = {Path(openapi.root.file.name).name: openapi.root}
+        asyncapi = parse_asyncapi(trees["asyncapi"], names, openapi.reader, report)
+    if openapi is None or report.errors:
+        report.raise_any()
+        raise AssertionError("a document that is none is reported")
+    contract = link(Specs(openapi, graphql, proto, asyncapi), report)
     report.raise_any()
     return contract
 
 
-def _trees(specs: Path, prefix: str, report: Report) -> dict[str, Node]:
-    """The YAML and JSON files, by the kind of document that they say they are."""
-    found: dict[str, Node] = {}
-    paths = sorted(specs.iterdir()) if specs.is_dir() else []
-    for path in paths:
-        if path.suffix not in _TREES:
-            continue
-        named = path.stem if path.stem in ("openapi", "asyncapi") else ""
+class _Folder:
+    """The spec files of a folder. Errors call them `prefix`/name."""
+
+    def __init__(self, path: Path, prefix: str, report: Report) -> None:
+        self.path = path
+        self.prefix = prefix
+        self.report = report
+        self.paths = sorted(path.iterdir()) if path.is_dir() else []
+
+    def read(self, path: Path) -> File | None:
+        """A file's text; None after reporting why there is none."""
         try:
-            file = read(path, f"{prefix}/{path.name}" if prefix else path.name)
+            return read(path, f"{self.prefix}/{path.name}" if self.prefix else path.name)
         except SpecErrors as errors:
-            report.errors += errors.errors
-            continue
-        node = tree(file, report)
-        if node is None:
-            continue
-        kind = named or next((key for key in ("openapi", "asyncapi") if node.get(key)), "")
-        if kind in found:
-            message = f"{found[kind].file.name} is the {kind} document already"
-            report.add(node.span, "two-files", message)
-        elif kind:
-            found[kind] = node
-    return found
+            self.report.errors += errors.errors
+            return None
+
+    def trees(self) -> dict[str, Node]:
+        """The YAML and JSON files, by the kind of document that they say they are."""
+        found: dict[str, Node] = {}
+        for path in self.paths:
+            file = self.read(path) if path.suffix in _TREES else None
+            node = tree(file, self.report) if file else None
+            if node is None:
+                continue
+            named = path.stem if path.stem in ("openapi", "asyncapi") else ""
+            kind = named or next((key for key in ("openapi", "asyncapi") if node.get(key)), "")
+            if kind in found:
+                message = f"{found[kind].file.name} is the {kind} document already"
+                self.report.add(file.start if file else node.span, "two-files", message)
+            elif kind:
+                found[kind] = node
+        return found
+
+    def graphql(self) -> Graph | None:
+        """The one GraphQL file."""
+        files = [file for p in self.paths if p.suffix in _SCHEMAS and (file := self.read(p))]
+        for file in files[1:]:
+            message = f"{files[0].name} is the GraphQL schema already"
+            self.report.add(file.start, "two-files", message)
+        return parse_graphql(files[0], self.report) if files else None
+
+    def protos(self) -> Proto | None:
+        """The proto files, which are one package."""
+        found = {p.name: file for p in self.paths if p.suffix == ".proto" and (file := self.read(p))}
+        return parse_protobuf(self.path, found, self.report) if found else None
 
 
 def tree(file: File, report: Report) -> Node | None:

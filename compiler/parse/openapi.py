@@ -34,6 +34,7 @@ class OpenApi:
     roles: tuple[Role, ...]
     resources: tuple[Resource, ...]
     security: tuple[Security, ...]
+    reader: Schemas
     # Tag → where it is declared, and its description.
     tags: dict[str, tuple[Span, str]] = field(default_factory=dict)
 
@@ -88,6 +89,7 @@ class _Reader:
             roles=self._roles(),
             resources=self._resources(),
             security=tuple(self.security[name] for name in sorted(self.security)),
+            reader=self.schemas,
             tags={
                 tag.text("name"): (tag.span, tag.text("description"))
                 for tag in self.root.child("tags").elements()

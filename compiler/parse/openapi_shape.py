@@ -28,7 +28,7 @@ from compiler.parse.shape import (
 METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
 PROTOCOLS = ("rest", "graphql", "grpc")
 HOMES = ("mongodb", "postgresql", "mysql", "redis", "elasticsearch", "sqlite")
-COMPARISONS = ("eq", "gte", "lte", "has")
+COMPARISONS = ("eq", "gte", "lte", "has", "missing")
 GRPC_STATUS = (
     "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
     "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
@@ -102,7 +102,7 @@ _SCHEMA_KEYS: dict[str, Want] = {
     "x-search": _SEARCH,
 }
 # What 3.1 adds of JSON Schema, as far as it is compiled.
-_SCHEMA_KEYS_31: dict[str, Want] = {
+SCHEMA_KEYS_31: dict[str, Want] = {
     **_SCHEMA_KEYS,
     "type": Either((Text((*_SIMPLE_TYPES, "null")), ListOf(Text((*_SIMPLE_TYPES, "null")), least=1))),
     "const": ANY,
@@ -299,4 +299,4 @@ def _table(keys: Mapping[str, Want], loose: frozenset[str]) -> dict[str, Want]:
 
 OPENAPI_30 = _table(_SCHEMA_KEYS, ANNOTATIONS)
 # In 3.1 every keyword counts beside a $ref.
-OPENAPI_31 = _table(_SCHEMA_KEYS_31, frozenset(_SCHEMA_KEYS_31))
+OPENAPI_31 = _table(SCHEMA_KEYS_31, frozenset(SCHEMA_KEYS_31))

@@ -56,6 +56,8 @@ class Schemas:
     def __post_init__(self) -> None:
         self.nodes: dict[str, Node] = dict(self.root.child("components").child("schemas").items())
         self.types: dict[str, Type] = {}
+        # By node: responses and parameters are shared by many operations.
+        self.seen: dict[int, Type] = {}
         self.open: list[str] = []
         self.defaults: list[tuple[Node, Type]] = []
         self.unions: list[tuple[Node, Type]] = []
@@ -117,9 +119,13 @@ class Schemas:
 
     def of(self, node: Node) -> Type:
         """The type that a place uses: a name, or the schema that stands there."""
-        if id(node) in self.deep:
-            return Type("ref", node.span, ref=self._hoist(node))
-        return self.read(node)
+        if id(node) not in self.seen:
+            if id(node) in self.deep:
+                type = Type("ref", node.span, ref=self._hoist(node))
+            else:
+                type = self.read(node)
+            self.seen[id(node)] = type
+        return self.seen[id(node)]
 
     def _hoist(self, node: Node) -> str:
         """The name of a schema that is referred to by where it stands."""

@@ -1,0 +1,361 @@
+"""Holds schema.graphql to OpenAPI: the same operations, arguments, results, types, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from compiler import naming
+from compiler.ir import GraphField, Operation, Type
+from compiler.link.arguments import Argument, arguments, gives_raw, result, takes_raw
+from compiler.link.types import (
+    Known,
+    bounds_of,
+    compare_bounds,
+    compare_values,
+    fits_int32,
+    symbol,
+)
+from compiler.parse.graphql import Graph, GraphMember, GraphType
+from compiler.source import Report, Span
+
+Root = Literal["query", "mutation", "subscription"]
+# OpenAPI's formats that have a scalar of their own.
+_SCALARS = {"decimal": "Decimal", "date": "Date", "date-time": "DateTime"}
+
+
+@dataclass
+class GraphLinker:
+    """Finds each operation's fields, and reports where they say something else."""
+
+    graph: Graph
+    known: Known
+    operations: dict[str, Operation]
+    report: Report
+    found: dict[str, list[GraphField]] = field(default_factory=dict)
+    compared: set[tuple[str, str]] = field(default_factory=set)
+
+    def link(self) -> dict[str, tuple[GraphField, ...]]:
+        """Operation id → its fields."""
+        roots = {name: root for root, name in self.graph.roots.items()}
+        for name, type in self.graph.types.items():
+            if type.kind != "object":
+                continue
+            for member in type.members:
+                if name in roots:
+                    self._root_field(cast(Root, roots[name]), member)
+                elif member.operation is not None:
+                    self._nested(type, member)
+        for operation in self.operations.values():
+            self._complete(operation)
+        self._unused()
+        return {id: tuple(sorted(rows, key=lambda row: (row.root, row.owner, row.name)))
+                for id, rows in self.found.items()}  # fmt: skip
+
+    # ---- operations
+
+    def _named(self, label: str, member: GraphMember) -> Operation | None:
+        """The operation that a field says it is."""
+        if member.operation is None:
+            self.report.add(member.span, "no-operation", f"{label} has no @operation")
+            return None
+        operation = self.operations.get(member.operation)
+        if operation is None:
+            near = naming.nearest(member.operation, self.operations)
+            message = f"{label}: there is no operation {member.operation!r}{near}"
+            self.report.add(member.span, "unknown-operation", message)
+            return None
+        reason = dict(operation.left_out).get("graphql")
+        if reason is not None:
+            message = f"{label} is here, but {operation.span} leaves it out: {reason}"
+            self.report.add(member.span, "left-out", message)
+        return operation
+
+    def _root_field(self, root: Root, member: GraphMember) -> None:
+        label = f"{self.graph.roots[root]}.{member.name}"
+        operation = self._named(label, member)
+        if operation is None or operation.rest is None:
+            return
+        wanted = "query" if operation.rest.method == "GET" else "mutation"
+        # A POST that asks only, such as a search, is a query; what takes a key is a write.
+        free = operation.rest.method == "POST" and not (operation.idempotent or operation.emits)
+        if root != wanted and root != "subscription" and not (free and root == "query"):
+            message = f"{label} is a {root} but {operation.rest.method} at {operation.rest.span}"
+            self.report.add(member.span, "wrong-root", message)
+        if root != "subscription" and (takes_raw(operation) or gives_raw(operation)):
+            message = f"{label} is a file at {operation.rest.span}, which GraphQL cannot say"
+            self.report.add(member.span, "raw-content", message)
+            return
+        if root == "subscription":
+            gives: Any = self._compare_event(label, member, operation)
+        else:
+            gives = self._compare_result(label, member, operation)
+            place = operation.rest.span
+            self._compare_required(label, member, True, place)
+        named = self._compare_arguments(label, member, operation, root)
+        self._keep(operation, root, member, gives, named)
+
+    def _nested(self, type: GraphType, member: GraphMember) -> None:
+        label = f"{type.name}.{member.name}"
+        operation = self._named(label, member)
+        if operation is None:
+            return
+        parent = member.parent or ""
+        own = {one.name: one for one in type.members if one.operation is None}
+        if parent not in own:
+            message = f"{label} needs parent: a field of {type.name}{naming.nearest(parent, own)}"
+            self.report.add(member.span, "unknown-parent", message)
+        gives = self._compare_result(label, member, operation)
+        named = self._compare_arguments(label, member, operation, "query", nested=True)
+        self._keep(operation, "query", member, gives, named, owner=type.name)
+
+    def _keep(
+        self,
+        operation: Operation,
+        root: Root,
+        member: GraphMember,
+        gives: Any,
+        named: tuple[tuple[str, str], ...],
+        owner: str = "",
+    ) -> None:
+        row = GraphField(
+            root, member.name, member.span, named, gives, member.type, owner, member.parent or ""
+        )
+        self.found.setdefault(operation.id, []).append(row)
+
+    def _complete(self, operation: Operation) -> None:
+        """Every operation has its fields, a list operation both of them."""
+        rows = [r for r in self.found.get(operation.id, ()) if not r.owner]
+        real = [row for row in rows if row.root != "subscription"]
+        streams = operation.rest is not None and gives_raw(operation) and bool(rows)
+        if "graphql" not in dict(operation.left_out) and not real and not streams:
+            message = f"{operation.id} has no field in GraphQL, and no x-protocols that says why"
+            self.report.add(operation.span, "missing-operation", message)
+        if operation.listing is None or not real:
+            return
+        for gives in ("items", "page"):
+            count = sum(row.gives == gives for row in real)
+            if count != 1:
+                what = "the page's items" if gives == "items" else "the page"
+                message = f"{operation.id} needs one field that gives {what}, {count} do"
+                self.report.add(real[0].span, "page-twin", message)
+
+    # ---- arguments and results
+
+    def _compare_arguments(
+        self, label: str, member: GraphMember, operation: Operation, root: Root, nested: bool = False
+    ) -> tuple[tuple[str, str], ...]:
+        here = {argument.name: argument for argument in member.arguments}
+        there = {argument.graphql: argument for argument in arguments(operation)}
+        if nested:
+            there.pop("id", None)
+        # A subscription takes what says what to watch; how to page through it is no concern of it.
+        partial = root == "subscription" and not gives_raw(operation)
+        for name in sorted(there.keys() - here.keys()):
+            if partial and not there[name].required:
+                continue
+            message = f"{label} lacks the argument {name}, which is at {there[name].span}"
+            self.report.add(member.span, "missing-argument", message)
+        for name in sorted(here.keys() - there.keys()):
+            place = operation.rest.span if operation.rest else operation.span
+            message = f"{label} has the argument {name}, which is not at {place}"
+            self.report.add(here[name].span, "unknown-argument", message)
+        named = []
+        for name in sorted(here.keys() & there.keys()):
+            self._compare_argument(f"{label}({name})", here[name], there[name])
+            named.append((name, there[name].target))
+        return tuple(named)
+
+    def _compare_argument(self, label: str, here: GraphMember, there: Argument) -> None:
+        self._compare(label, here, there.type, there.span, side="input")
+        required = there.required and not there.has_default
+        self._compare_required(label, here, required and not self.known.nullable(there.type), there.span)
+        self._compare_default(label, here, there.type, there.default, there.has_default, there.span)
+
+    def _compare_result(self, label: str, member: GraphMember, operation: Operation) -> str:
+        type = result(operation)
+        place = operation.rest.span if operation.rest else operation.span
+        if type is None:
+            if member.type != "Boolean!":
+                message = f"{label} is {member.type} here but without content at {place}: Boolean!"
+                self.report.add(member.span, "type-mismatch", message)
+            return "result"
+        gives = "result"
+        if operation.listing is not None:
+            items = self.known.fields(type).get("items")
+            gives = "items" if member.type.startswith("[") else "page"
+            if gives == "items" and items is not None:
+                item = self.known.real(items.type).item
+                # The bounds are the page's: here they would say the same of the answer.
+                wanted = f"[{self._names(item, 'output')[0]}!]" if item else "[]"
+                if member.type.rstrip("!") != wanted:
+                    message = f"{label} is {member.type} here but {wanted} at {items.span}"
+                    self.report.add(member.span, "type-mismatch", message)
+                elif item:
+                    self._compare_named(item, "output")
+                type = None
+        if type is not None:
+            self._compare(label, member, type, type.span, side="output")
+        return gives
+
+    def _compare_event(self, label: str, member: GraphMember, operation: Operation) -> str:
+        """A subscription gives the operation's result, or one of its page's items, again and again."""
+        type = result(operation)
+        if type is not None and operation.listing is not None:
+            items = self.known.fields(type).get("items")
+            type = self.known.real(items.type).item if items else None
+        if type is None:
+            schema = self.known.schemas.get(member.named)
+            if schema is None:
+                message = f"{label}: there is no schema {member.named!r}"
+                self.report.add(member.span, "unknown-type", message)
+                return "event"
+            type = Type("ref", schema.span, ref=schema.name)
+        self._compare(label, member, type, type.span, side="output")
+        return "event"
+
+    # ---- types
+
+    def _names(self, type: Type, side: str) -> tuple[str, ...]:
+        """What GraphQL may call a type that is no list, the usual one first; none: it cannot say it."""
+        real = self.known.real(type)
+        name = self.known.name(type)
+        if real.kind in ("object", "union") and name:
+            return (name,) if side == "output" else (name, f"{name}Input")
+        if real.kind == "string" and real.enum:
+            return (name,) if name else self._enums_like(real)
+        if real.kind == "string":
+            scalar = _SCALARS.get(real.format or "")
+            return (scalar,) if scalar else ("String", "ID")
+        if real.kind == "integer":
+            return ("Int",) if fits_int32(real) else ("BigInt", "Long", "Int64")
+        return {"number": ("Float",), "boolean": ("Boolean",), "any": ("JSON",), "map": ("JSON",)}.get(
+            real.kind, ()
+        )
+
+    def _enums_like(self, type: Type) -> tuple[str, ...]:
+        wanted = {symbol(value) for value in type.enum}
+        return tuple(
+            name
+            for name, row in self.graph.types.items()
+            if row.kind == "enum" and {value for value, _ in row.values} == wanted
+        )
+
+    def _compare(self, label: str, here: GraphMember, type: Type, other: Span, side: str) -> None:
+        """A field's or an argument's type against OpenAPI's."""
+        real, wrap = self.known.real(type), "{}"
+        leaf = type
+        while real.kind == "array" and real.item:
+            inner = "{}" if self.known.nullable(real.item) else "{}!"
+            wrap = wrap.format(f"[{inner}]")
+            leaf = real.item
+            real = self.known.real(leaf)
+        names = self._names(leaf, side)
+        if not names:
+            message = f"{label} is {real.kind} at {other}, which GraphQL cannot say"
+            self.report.add(here.span, "type-mismatch", message)
+            return
+        wanted = [wrap.format(name) for name in names]
+        actual = here.type[:-1] if here.type.endswith("!") else here.type
+        if actual not in wanted:
+            message = f"{label} is {actual} here but {wanted[0]} at {other}"
+            self.report.add(here.span, "type-mismatch", message)
+            return
+        self._compare_named(leaf, side, here.named)
+        named = self.graph.types.get(here.named)
+        own = named.bounds if named else {}
+        there = bounds_of(self.known, type)
+        compare_bounds(self.report, label, {**own, **here.bounds}, here.span, there, other)
+
+    def _compare_required(self, label: str, here: GraphMember, required: bool, other: Span) -> None:
+        actual = here.type.endswith("!")
+        if actual == required:
+            return
+        mine, theirs = ("required", "optional") if actual else ("optional", "required")
+        message = f"{label} is {mine} here but {theirs} at {other}"
+        self.report.add(here.span, "required-mismatch", message)
+
+    def _compare_default(
+        self, label: str, here: GraphMember, type: Type, default: Any, has: bool, other: Span
+    ) -> None:
+        wanted = symbol(default) if self.known.real(type).enum and has else default
+        if here.has_default == has and here.default == wanted:
+            return
+        if here.has_default != has and default is None and here.default is None:
+            # A default of null says what an optional argument says anyway.
+            return
+        mine = f"has the default {here.default!r} here" if here.has_default else "has no default here"
+        theirs = f"{wanted!r}" if has else "has none"
+        self.report.add(here.span, "default-mismatch", f"{label} {mine} but {theirs} at {other}")
+
+    def _compare_named(self, type: Type, side: str, actual: str | None = None) -> None:
+        """A named type against the schema of its name, once."""
+        name = self.known.name(type)
+        real = self.known.real(type)
+        actual = actual or name
+        here = self.graph.types.get(actual or "")
+        if here is None or (here.name, side) in self.compared:
+            return
+        self.compared.add((here.name, side))
+        place = self.known.schemas[name].span if name in self.known.schemas else type.span
+        if real.kind == "string" and real.enum:
+            self._compare_enum(here, real, place)
+        elif real.kind == "object":
+            self._compare_object(here, real, place, side)
+
+    def _compare_enum(self, here: GraphType, type: Type, place: Span) -> None:
+        if here.kind != "enum":
+            message = f"{here.name} is of kind {here.kind} here but an enum at {place}"
+            self.report.add(here.span, "type-mismatch", message)
+            return
+        there = {symbol(value): value for value in type.enum}
+        compare_values(self.report, here.name, dict(here.values), here.span, there, place)
+
+    def _compare_object(self, here: GraphType, type: Type, place: Span, side: str) -> None:
+        wanted = "input" if side == "input" else "object"
+        if here.kind != wanted:
+            message = f"{here.name} is of kind {here.kind} here but {wanted} by its use"
+            self.report.add(here.span, "type-mismatch", message)
+            return
+        hidden = {f.name for f in type.fields if (f.read_only if side == "input" else f.write_only)}
+        there = {f.name: f for f in type.fields if f.name not in hidden}
+        mine = {m.name: m for m in here.members if m.operation is None}
+        for name in sorted(there.keys() - mine.keys()):
+            message = f"{here.name} lacks {name}, which is at {there[name].span}"
+            self.report.add(here.span, "missing-field", message)
+        for name in sorted(mine.keys() - there.keys()):
+            message = f"{here.name}.{name} is not at {place}{naming.nearest(name, there)}"
+            self.report.add(mine[name].span, "unknown-field", message)
+        for name in sorted(mine.keys() & there.keys()):
+            member, row = mine[name], there[name]
+            label = f"{here.name}.{name}"
+            self._compare(label, member, row.type, row.span, side)
+            required = row.required and not self.known.nullable(row.type)
+            if side == "input":
+                required = required and not row.has_default
+                self._compare_default(
+                    label, member, row.type, row.default, row.has_default, row.span
+                )
+            self._compare_required(label, member, required, row.span)
+
+    def _unused(self) -> None:
+        """What has a schema's name is that schema, used or not; what is neither is forgotten."""
+        used = {name for name, _ in self.compared} | set(self.graph.roots.values())
+        used |= set(self._mentioned())
+        for name, type in self.graph.types.items():
+            if type.kind == "scalar" or name in used:
+                continue
+            schema = self.known.schemas.get(name)
+            if schema is None:
+                message = f"{name} is used by nothing, and no schema has its name"
+                self.report.add(type.span, "unused-type", message)
+            else:
+                side = "input" if type.kind == "input" else "output"
+                self._compare_named(Type("ref", schema.span, ref=name), side)
+
+    def _mentioned(self) -> Iterator[str]:
+        for type in self.graph.types.values():
+            for member in type.members:
+                yield member.named
+                yield from (argument.named for argument in member.arguments)
