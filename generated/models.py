@@ -1334,6 +1334,7 @@ class SessionPage(Model):
 class SessionRecord(Session):
     """Session as stored: with the fields that are never shown."""
 
+    password_changed_at: Annotated[Timestamp | None, Field(alias="passwordChangedAt")] = None
     refresh_generation: Annotated[Count | None, Field(alias="refreshGeneration")] = None
     refresh_hash: Annotated[str | None, Field(alias="refreshHash", max_length=64)] = None
 
@@ -1405,6 +1406,13 @@ class TaskPage(Model):
         str | None,
         Field(alias="nextPageToken", max_length=1024, min_length=1, pattern="^[A-Za-z0-9_-]+$"),
     ] = None
+
+
+class TaskRecord(Task):
+    """Task as stored: with the fields that are never shown."""
+
+    lease_until: Annotated[Timestamp | None, Field(alias="leaseUntil")] = None
+    runner_id: Annotated[str | None, Field(alias="runnerId", max_length=30)] = None
 
 
 class Transaction(Entity):

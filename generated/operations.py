@@ -372,7 +372,7 @@ LIST_NOTIFICATIONS = Operation(
     listing=ListRule(
         (("createdAt", "created_at"),),
         "-createdAt",
-        (("kind", "kind", "eq"), ("unread", "unread", "eq")),
+        (("kind", "kind", "eq"), ("unread", "read_at", "missing")),
     ),
 )
 LIST_ORDERS = Operation(

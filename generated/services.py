@@ -10,6 +10,21 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from generated.events import (
+        BudgetDeleted,
+        BudgetInvited,
+        BudgetThresholdReached,
+        ExpenseCreated,
+        ExpenseDeleted,
+        ExpenseUpdated,
+        OrderCancelled,
+        OrderPaid,
+        TaskFinished,
+        TaskQueued,
+        UserDeleted,
+        UserInvited,
+        UserMailRequested,
+    )
     from generated.models import (
         AcceptInvitationInput,
         Authentication,
@@ -86,6 +101,7 @@ if TYPE_CHECKING:
     )
     from generated.scalars import Day
     from runtime.call import Call, Caller
+    from runtime.ports import Batch
     from runtime.upload import Upload
 
 
@@ -180,6 +196,22 @@ class AuthService(Protocol):
         ...
 
 
+class AuthConsumers(Protocol):
+    """The events that the auth service takes."""
+
+    async def find_invited(self, batch: Batch[BudgetInvited]) -> None:
+        """Finds the account of an invited address."""
+        ...
+
+    async def purge_sessions(self, batch: Batch[UserDeleted]) -> None:
+        """Ends a deleted account's sessions and tokens."""
+        ...
+
+    async def send_mail(self, batch: Batch[UserMailRequested]) -> None:
+        """Makes the token, keeps its hash and sends the mail."""
+        ...
+
+
 class BudgetService(Protocol):
     """Budgets, their members, their figures."""
 
@@ -244,6 +276,28 @@ class BudgetService(Protocol):
         """The caller's level on a Budget (viewer, editor, owner); None when it does not exist for
         the caller.
         """
+        ...
+
+
+class BudgetConsumers(Protocol):
+    """The events that the budget service takes."""
+
+    async def count_expenses(
+        self, batch: Batch[ExpenseCreated | ExpenseDeleted | ExpenseUpdated]
+    ) -> None:
+        """Keeps the counters, `spent` and the thresholds."""
+        ...
+
+    async def mail_invitation(self, batch: Batch[BudgetInvited]) -> None:
+        """Makes the invitation's token, keeps its hash and sends the mail."""
+        ...
+
+    async def purge_account_budgets(self, batch: Batch[UserDeleted]) -> None:
+        """Deletes a deleted account's budgets and ends its memberships."""
+        ...
+
+    async def purge_budget_figures(self, batch: Batch[BudgetDeleted]) -> None:
+        """Deletes a deleted budget's counters, thresholds and invitations."""
         ...
 
 
@@ -368,6 +422,22 @@ class ExpenseService(Protocol):
         ...
 
 
+class ExpenseConsumers(Protocol):
+    """The events that the expense service takes."""
+
+    async def anonymize_expenses(self, batch: Batch[UserDeleted]) -> None:
+        """Gives a deleted account's expenses in others' budgets to nobody."""
+        ...
+
+    async def purge_budget_expenses(self, batch: Batch[BudgetDeleted]) -> None:
+        """Deletes a deleted budget's expenses."""
+        ...
+
+    async def purge_late_expenses(self, batch: Batch[ExpenseCreated]) -> None:
+        """Deletes what was entered while its budget's expenses were deleted."""
+        ...
+
+
 class NotificationService(Protocol):
     """Notifications and the chat with support."""
 
@@ -433,6 +503,26 @@ class NotificationService(Protocol):
         ...
 
 
+class NotificationConsumers(Protocol):
+    """The events that the notification service takes."""
+
+    async def notify_invitation(self, batch: Batch[UserInvited]) -> None:
+        """Tells an invited account."""
+        ...
+
+    async def notify_task(self, batch: Batch[TaskFinished]) -> None:
+        """Tells a task's owner."""
+        ...
+
+    async def notify_thresholds(self, batch: Batch[BudgetThresholdReached]) -> None:
+        """Tells the owner and the members, once for budget, period and threshold."""
+        ...
+
+    async def purge_notifications(self, batch: Batch[UserDeleted]) -> None:
+        """Deletes a deleted account's notifications and talks."""
+        ...
+
+
 class OrderService(Protocol):
     """Orders, for managers."""
 
@@ -493,6 +583,20 @@ class SearchService(Protocol):
         ...
 
 
+class SearchConsumers(Protocol):
+    """The events that the search service takes."""
+
+    async def index_expenses(
+        self, batch: Batch[ExpenseCreated | ExpenseDeleted | ExpenseUpdated]
+    ) -> None:
+        """Keeps the index."""
+        ...
+
+    async def purge_budget_index(self, batch: Batch[BudgetDeleted]) -> None:
+        """Takes a deleted budget's expenses out of the index."""
+        ...
+
+
 class TaskService(Protocol):
     """Background work."""
 
@@ -527,6 +631,18 @@ class TaskService(Protocol):
 
     async def level_on_task(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Task (owner); None when it does not exist for the caller."""
+        ...
+
+
+class TaskConsumers(Protocol):
+    """The events that the task service takes."""
+
+    async def purge_tasks(self, batch: Batch[UserDeleted]) -> None:
+        """Deletes a deleted account's tasks."""
+        ...
+
+    async def run_tasks(self, batch: Batch[TaskQueued]) -> None:
+        """Runs a task."""
         ...
 
 
@@ -566,4 +682,16 @@ class TransactionService(Protocol):
 
     async def level_on_transaction(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Transaction (owner); None when it does not exist for the caller."""
+        ...
+
+
+class TransactionConsumers(Protocol):
+    """The events that the transaction service takes."""
+
+    async def anonymize_transactions(self, batch: Batch[UserDeleted]) -> None:
+        """Gives a deleted account's ledger to nobody."""
+        ...
+
+    async def book_payment(self, batch: Batch[OrderCancelled | OrderPaid]) -> None:
+        """Books a paid order's credit, and its reversal when it is cancelled after."""
         ...

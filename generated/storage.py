@@ -34,9 +34,9 @@ from generated.models import (
     SessionRecord,
     SocketTicket,
     Tag,
-    Task,
     TaskKind,
     TaskParameters,
+    TaskRecord,
     TaskStatus,
     Transaction,
     TransactionKind,
@@ -495,6 +495,7 @@ def _session_row(e: SessionRecord) -> Row:
         rfc3339(e.updated_at),
         e.user_agent,
         e.user_id,
+        None if e.password_changed_at is None else rfc3339(e.password_changed_at),
         e.refresh_generation,
         e.refresh_hash,
     )
@@ -513,8 +514,9 @@ def _session(r: Row) -> SessionRecord:
             "updated_at": instant(r[6]),
             "user_agent": r[7],
             "user_id": r[8],
-            "refresh_generation": r[9],
-            "refresh_hash": r[10],
+            "password_changed_at": None if r[9] is None else instant(r[9]),
+            "refresh_generation": r[10],
+            "refresh_hash": r[11],
         },
     )
 
@@ -555,7 +557,7 @@ _TASKKIND = {member.value: member for member in TaskKind}
 _TASKSTATUS = {member.value: member for member in TaskStatus}
 
 
-def _task_row(e: Task) -> Row:
+def _task_row(e: TaskRecord) -> Row:
     return (
         e.id,
         e.version,
@@ -569,12 +571,14 @@ def _task_row(e: Task) -> Row:
         e.result,
         e.status.value,
         rfc3339(e.updated_at),
+        None if e.lease_until is None else rfc3339(e.lease_until),
+        e.runner_id,
     )
 
 
-def _task(r: Row) -> Task:
+def _task(r: Row) -> TaskRecord:
     return assemble(
-        Task,
+        TaskRecord,
         {
             "id": r[0],
             "version": r[1],
@@ -588,6 +592,8 @@ def _task(r: Row) -> Task:
             "result": r[9],
             "status": _TASKSTATUS[r[10]],
             "updated_at": instant(r[11]),
+            "lease_until": None if r[12] is None else instant(r[12]),
+            "runner_id": r[13],
         },
     )
 
@@ -1408,6 +1414,7 @@ SESSION: Table[SessionRecord] = Table(
         "updated_at",
         "user_agent",
         "user_id",
+        "password_changed_at",
         "refresh_generation",
         "refresh_hash",
     ),
@@ -1415,26 +1422,26 @@ SESSION: Table[SessionRecord] = Table(
         'CREATE TABLE "sessions" ("id" TEXT PRIMARY KEY NOT NULL, "version" INTEGER '
         'NOT NULL, "created_at" TEXT NOT NULL, "expires_at" TEXT NOT NULL, '
         '"last_seen_at" TEXT NOT NULL, "revoked_at" TEXT, "updated_at" TEXT NOT NULL, '
-        '"user_agent" TEXT NOT NULL, "user_id" TEXT NOT NULL, "refresh_generation" '
-        'INTEGER, "refresh_hash" TEXT) STRICT',
+        '"user_agent" TEXT NOT NULL, "user_id" TEXT NOT NULL, "password_changed_at" '
+        'TEXT, "refresh_generation" INTEGER, "refresh_hash" TEXT) STRICT',
         'CREATE INDEX "sessions:user_id:created_at" ON "sessions" ("user_id", "created_at", "id")',
     ),
     select=(
         'SELECT "id", "version", "created_at", "expires_at", "last_seen_at", '
-        '"revoked_at", "updated_at", "user_agent", "user_id", "refresh_generation", '
-        '"refresh_hash" FROM "sessions"'
+        '"revoked_at", "updated_at", "user_agent", "user_id", "password_changed_at", '
+        '"refresh_generation", "refresh_hash" FROM "sessions"'
     ),
     insert=(
         'INSERT INTO "sessions" ("id", "version", "created_at", "expires_at", '
         '"last_seen_at", "revoked_at", "updated_at", "user_agent", "user_id", '
-        '"refresh_generation", "refresh_hash") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '
-        "?)"
+        '"password_changed_at", "refresh_generation", "refresh_hash") VALUES (?, ?, '
+        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ),
     update=(
         'UPDATE "sessions" SET "version" = ?, "created_at" = ?, "expires_at" = ?, '
         '"last_seen_at" = ?, "revoked_at" = ?, "updated_at" = ?, "user_agent" = ?, '
-        '"user_id" = ?, "refresh_generation" = ?, "refresh_hash" = ? WHERE "id" = ? '
-        'AND "version" = ?'
+        '"user_id" = ?, "password_changed_at" = ?, "refresh_generation" = ?, '
+        '"refresh_hash" = ? WHERE "id" = ? AND "version" = ?'
     ),
     delete=('DELETE FROM "sessions" WHERE "id" = ? AND "version" = ?'),
     encode=_session_row,
@@ -1449,6 +1456,7 @@ SESSION: Table[SessionRecord] = Table(
         "updated_at": moment_cell,
         "user_agent": plain_cell,
         "user_id": plain_cell,
+        "password_changed_at": moment_cell,
         "refresh_generation": plain_cell,
         "refresh_hash": plain_cell,
     },
@@ -1512,8 +1520,8 @@ SOCKET_TICKET: Table[SocketTicket] = Table(
 )
 
 
-TASK: Table[Task] = Table(
-    kind=Task,
+TASK: Table[TaskRecord] = Table(
+    kind=TaskRecord,
     name="tasks",
     service="task",
     columns=(
@@ -1529,29 +1537,34 @@ TASK: Table[Task] = Table(
         "result",
         "status",
         "updated_at",
+        "lease_until",
+        "runner_id",
     ),
     ddl=(
         'CREATE TABLE "tasks" ("id" TEXT PRIMARY KEY NOT NULL, "version" INTEGER NOT '
         'NULL, "attempts" INTEGER NOT NULL, "created_at" TEXT NOT NULL, "error" TEXT, '
         '"input" TEXT NOT NULL, "kind" TEXT NOT NULL, "owner_id" TEXT NOT NULL, '
         '"progress" INTEGER NOT NULL, "result" TEXT, "status" TEXT NOT NULL, '
-        '"updated_at" TEXT NOT NULL) STRICT',
+        '"updated_at" TEXT NOT NULL, "lease_until" TEXT, "runner_id" TEXT) STRICT',
         'CREATE INDEX "tasks:owner_id:created_at" ON "tasks" ("owner_id", "created_at", "id")',
         'CREATE INDEX "tasks:status:created_at" ON "tasks" ("status", "created_at", "id")',
     ),
     select=(
         'SELECT "id", "version", "attempts", "created_at", "error", "input", "kind", '
-        '"owner_id", "progress", "result", "status", "updated_at" FROM "tasks"'
+        '"owner_id", "progress", "result", "status", "updated_at", "lease_until", '
+        '"runner_id" FROM "tasks"'
     ),
     insert=(
         'INSERT INTO "tasks" ("id", "version", "attempts", "created_at", "error", '
-        '"input", "kind", "owner_id", "progress", "result", "status", "updated_at") '
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        '"input", "kind", "owner_id", "progress", "result", "status", "updated_at", '
+        '"lease_until", "runner_id") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '
+        "?)"
     ),
     update=(
         'UPDATE "tasks" SET "version" = ?, "attempts" = ?, "created_at" = ?, "error" '
         '= ?, "input" = ?, "kind" = ?, "owner_id" = ?, "progress" = ?, "result" = ?, '
-        '"status" = ?, "updated_at" = ? WHERE "id" = ? AND "version" = ?'
+        '"status" = ?, "updated_at" = ?, "lease_until" = ?, "runner_id" = ? WHERE '
+        '"id" = ? AND "version" = ?'
     ),
     delete=('DELETE FROM "tasks" WHERE "id" = ? AND "version" = ?'),
     encode=_task_row,
@@ -1569,6 +1582,8 @@ TASK: Table[Task] = Table(
         "result": plain_cell,
         "status": plain_cell,
         "updated_at": moment_cell,
+        "lease_until": moment_cell,
+        "runner_id": plain_cell,
     },
     unique=(),
 )
@@ -1739,7 +1754,7 @@ PREFIXES: dict[type[Entity], str] = {
     PurgedBudget: "",
     SessionRecord: "ses",
     SocketTicket: "tkt",
-    Task: "tsk",
+    TaskRecord: "tsk",
     Transaction: "txn",
     UserRecord: "usr",
 }

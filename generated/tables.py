@@ -286,6 +286,7 @@ class SessionTable(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=MOMENT)
     user_agent: str = Field(max_length=300)
     user_id: str = Field(max_length=30)
+    password_changed_at: datetime | None = Field(sa_type=MOMENT, default=None)
     refresh_generation: int | None = Field(default=None)
     refresh_hash: str | None = Field(max_length=64, default=None)
 
@@ -331,6 +332,8 @@ class TaskTable(SQLModel, table=True):
     result: str | None = Field(max_length=1000000, default=None)
     status: str = Field()
     updated_at: datetime = Field(sa_type=MOMENT)
+    lease_until: datetime | None = Field(sa_type=MOMENT, default=None)
+    runner_id: str | None = Field(max_length=30, default=None)
 
 
 class TransactionTable(SQLModel, table=True):

@@ -149,5 +149,9 @@ def raw_operation(contract: Contract, operation: Operation) -> Mapping[str, Any]
 
 
 def operations_of(contract: Contract, service: str) -> Iterator[Operation]:
-    """The service's operations, by name."""
-    return (operation for operation in contract.operations if operation.service == service)
+    """The service's operations, by name; internal ones are asked by gRPC alone."""
+    return (
+        operation
+        for operation in contract.operations
+        if operation.service == service and not operation.internal
+    )
