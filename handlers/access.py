@@ -7,6 +7,9 @@ from typing import Protocol
 
 from runtime.call import Caller
 
+# Owns what deleted accounts leave behind (UserId in the contract).
+NOBODY = "usr_" + 26 * "0"
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetGrant:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from runtime.model import Entity
-from runtime.ports import Change, Conflict, Store
+from runtime.ports import Change, Conflict, Store, Taken
 from runtime.problem import NotFound, PreconditionFailed, VersionConflict
 
 E = TypeVar("E", bound=Entity)
@@ -41,12 +41,19 @@ async def pause_before(attempt: int) -> None:
         await asyncio.sleep(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - no secret
 
 
-async def persist(store: Store, decide: Callable[[], Awaitable[Decided[A]]]) -> A:
+async def persist(
+    store: Store,
+    decide: Callable[[], Awaitable[Decided[A]]],
+    *,
+    racing: tuple[type[Entity], ...] = (),
+) -> A:
     """Commits what `decide` decides; where another wrote first, lets it read and decide again.
 
     `decide` must read all that it decides by, each time. Raises VersionConflict after 8 attempts,
-    and what `decide` raises; Taken, AlreadySeen and KeyTaken pass through.
+    and what `decide` raises; Taken, AlreadySeen and KeyTaken pass through, but for Taken of a kind
+    in `racing`: there another inserted first what both did not find.
     """
+    names = {kind.__name__ for kind in racing}
     for attempt in range(ATTEMPTS):
         await pause_before(attempt)
         outcome = await decide()
@@ -55,6 +62,10 @@ async def persist(store: Store, decide: Callable[[], Awaitable[Decided[A]]]) -> 
         try:
             await store.commit(*outcome.changes)
         except Conflict:
+            continue
+        except Taken as taken:
+            if taken.kind not in names:
+                raise
             continue
         return outcome.answer
     raise VersionConflict("Others keep changing it; try again.", retry_after=1)
