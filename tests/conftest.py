@@ -65,8 +65,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                     pytest.skip(f"needs {row[0]}")
 
 
-# A skipped test proves nothing, so in CI skipping fails, and so does expecting to fail. What CI cannot
-# run is left out of its selection, in the open (.ci/run).
+# A skipped test proves nothing, so in CI skipping fails, and so does expecting to fail. What CI
+# cannot run is left out of its selection, in the open (.ci/run).
 
 
 @pytest.hookimpl(wrapper=True)
