@@ -22,6 +22,7 @@ from handlers.amounts import exact, zero
 from handlers.budget_figures import BudgetFigures
 from handlers.budget_members import Addresses, BudgetMembers, level_of, need, without
 from handlers.budget_summary import first_day, summarize
+from handlers.purging import purge
 from handlers.writing import Decided, decided, rewrite
 from runtime.call import Call, Caller
 from runtime.paging import Pager
@@ -266,9 +267,7 @@ class BudgetHandlers:
             while (page := await self._store.page(BudgetRecord, query)).items:
                 for budget in page.items:
                     await self._leave(budget.id, user.id)
-            invited = Query((Where("email", "eq", user.email),), limit=100)
-            while (invitations := await self._store.page(BudgetInvitation, invited)).items:
-                await self._store.commit(*map(Delete, invitations.items))
+            await purge(self._store, BudgetInvitation, Where("email", "eq", user.email))
 
     async def _leave(self, budget_id: str, user_id: str) -> None:
         async def change(budget: BudgetRecord) -> Decided[None]:

@@ -28,8 +28,8 @@ from generated.models import (
 from handlers.amounts import bounded, zero
 from handlers.inbox import apply_once, grouped
 from handlers.periods import Window, window_at
+from handlers.purging import purge
 from handlers.writing import Decided, decided, rewrite
-from runtime.model import Entity
 from runtime.ports import (
     Batch,
     Change,
@@ -214,15 +214,11 @@ class BudgetFigures:
 
     async def purge_budget_figures(self, batch: Batch[BudgetDeleted]) -> None:
         """Deletes a deleted budget's counters, thresholds and invitations, however often."""
-        kinds: tuple[type[Entity], ...] = (BudgetCounter, BudgetThreshold, BudgetInvitation)
         for delivery in batch:
-            where = (Where("budget_id", "eq", delivery.event.before.id),)
-            for kind in kinds:
-                while True:
-                    page = await self._store.page(kind, Query(where, (("id", False),), 200))
-                    if not page.items:
-                        break
-                    await self._store.commit(*map(Delete, page.items))
+            its = Where("budget_id", "eq", delivery.event.before.id)
+            await purge(self._store, BudgetCounter, its)
+            await purge(self._store, BudgetThreshold, its)
+            await purge(self._store, BudgetInvitation, its)
 
 
 def _counted(budget: BudgetRecord, total: Decimal, window: Window) -> BudgetRecord:

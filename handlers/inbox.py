@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from handlers.writing import ATTEMPTS, pause_before
-from runtime.ports import AlreadySeen, Change, Conflict, Delivery, Store, Taken
+from runtime.ports import Change, Conflict, Delivery, Store, Taken
 from runtime.problem import VersionConflict
 
 M = TypeVar("M")
@@ -19,9 +19,9 @@ async def apply_once(
 ) -> None:
     """Commits what `decide` makes of the batch, each event once, however often it is delivered.
 
-    `decide` may be asked again, with the same deliveries after a conflict, with fewer where some
-    are applied already; no changes: nothing is written, not even that they were seen. Raises
-    VersionConflict after 8 attempts: the bus delivers again.
+    `decide` reads all that it decides by, as it is asked again after a conflict; no changes:
+    nothing is written, not even that they were seen. Raises AlreadySeen where one of them was
+    applied before: the bus hands over the others; VersionConflict after 8 attempts: it tries later.
     """
     for attempt in range(ATTEMPTS):
         await pause_before(attempt)
@@ -30,24 +30,10 @@ async def apply_once(
             return
         try:
             await store.commit(*changes, *(delivery.seen for delivery in batch))
-        except AlreadySeen:
-            await _halves(store, batch, decide)
         except (Conflict, Taken):
             continue
         return
     raise VersionConflict("Others keep changing it.")
-
-
-async def _halves(
-    store: Store,
-    batch: Sequence[Delivery[M]],
-    decide: Callable[[Sequence[Delivery[M]]], Awaitable[Sequence[Change]]],
-) -> None:
-    """One of the batch was applied before: finds it, and applies the others."""
-    if len(batch) > 1:
-        middle = len(batch) // 2
-        await apply_once(store, batch[:middle], decide)
-        await apply_once(store, batch[middle:], decide)
 
 
 def grouped(batch: Sequence[Delivery[Any]], key: Callable[[Any], str]) -> dict[str, list[Any]]:
