@@ -1,0 +1,25 @@
+"""Fixtures of the handlers' tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.handlers.world import World
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that the platform runs on."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The embedded adapters, open and empty."""
+    world = World(tmp_path)
+    await world.open()
+    yield world
+    await world.close()
