@@ -107,7 +107,7 @@ class SearchInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A named type. `type.kind` is `object` with fields, or anything else for an alias or an enum."""
+    """A named type. `type.kind` is `object` with fields, else it is an alias or an enum."""
 
     name: str
     python: str
@@ -218,7 +218,7 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class GraphField:
     """An operation's GraphQL field (a list operation has two). `arguments` are (name, the handler's
-    argument). `gives`: its result, the items of its page, the page, or one event of a subscription."""
+    argument). `gives`: its result, the items of its page, the page, or a subscription's event."""
 
     root: Literal["query", "mutation", "subscription"]
     name: str
@@ -426,7 +426,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All of it. Tuples are sorted by name, so that the order of the specs' maps changes nothing."""
+    """All of it. Tuples are sorted by name: the order of the specs' maps changes nothing."""
 
     title: str
     version: str

@@ -13,14 +13,14 @@ from compiler.parse.node import Node
 from compiler.parse.openapi import parse_openapi
 from compiler.parse.protobuf import Proto, parse_protobuf
 from compiler.parse.yamltree import parse_yaml
-from compiler.source import File, Report, Span, SpecError, SpecErrors, read
+from compiler.source import File, Report, Span, SpecErrors, read
 
 _TREES = (".yaml", ".yml", ".json")
 _SCHEMAS = (".graphql", ".graphqls", ".gql")
 
 
 def load(specs: Path, name_prefix: str | None = None) -> Contract:
-    """The Contract of the specs in a folder: OpenAPI, and those of its three siblings that are there.
+    """The Contract of the specs in a folder: OpenAPI, and what is there of its three siblings.
 
     `name_prefix` is how errors call the folder; else as it is given. Raises SpecErrors.
     """
@@ -88,7 +88,9 @@ class _Folder:
 
     def protos(self) -> Proto | None:
         """The proto files, which are one package."""
-        found = {p.name: file for p in self.paths if p.suffix == ".proto" and (file := self.read(p))}
+        found = {
+            p.name: file for p in self.paths if p.suffix == ".proto" and (file := self.read(p))
+        }
         return parse_protobuf(self.path, found, self.report) if found else None
 
 

@@ -1,4 +1,4 @@
-"""Names from the wire to Python and back: camelCase ↔ snake_case, and what Python keeps for itself."""
+"""Names from the wire to Python and back: camelCase, snake_case, and what Python keeps."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ _NOT_WORD = re.compile(r"\W+|_+")
 # Attributes that a model has for itself (pydantic's, and runtime/model.py's `but`), and names whose
 # meaning the annotations of a class body need.
 _MODEL = frozenset(
-    "but copy construct dict from_orm json parse_file parse_obj parse_raw schema schema_json "
-    "update_forward_refs validate".split()
+    (
+        *("but", "copy", "construct", "dict", "from_orm", "json", "parse_file", "parse_obj"),
+        *("parse_raw", "schema", "schema_json", "update_forward_refs", "validate"),
+    )
 )
 _ANNOTATIONS = frozenset(
-    "bool bytes classmethod date datetime float frozenset int list object property set "
-    "staticmethod str super tuple".split()
+    (
+        *("bool", "bytes", "classmethod", "date", "datetime", "float", "frozenset", "int", "list"),
+        *("object", "property", "set", "staticmethod", "str", "super", "tuple"),
+    )
 )
 # What a handler's method has beside the operation's parameters.
 _ARGUMENTS = frozenset(("self", "call", "body"))
@@ -92,7 +96,9 @@ def module(name: str) -> str:
 
 
 def member(value: str | int | float | bool | None) -> str:
-    """An enum value's name: `monthly` → `MONTHLY`, `-1` → `VALUE_MINUS_1`, the empty text → `EMPTY`."""
+    """An enum value's name: `monthly` → `MONTHLY`, `-1` → `VALUE_MINUS_1`, the empty text →
+    `EMPTY`.
+    """
     if isinstance(value, bool) or value is None:
         return str(value).upper()
     if isinstance(value, int | float):
@@ -118,8 +124,8 @@ def class_name(name: str) -> str:
 def unique(names: Iterable[str], form: Callable[[str], str]) -> dict[str, str]:
     """Each of `names` in Python's form, numbered where two would be the same.
 
-    A name that is its own Python form keeps it; the others follow in the order of the alphabet, so the
-    order in the spec changes nothing.
+    A name that is its own Python form keeps it; the others follow in the order of the alphabet, so
+    the order in the spec changes nothing.
     """
     chosen: dict[str, str] = {}
     taken: set[str] = set()

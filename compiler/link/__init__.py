@@ -17,7 +17,7 @@ from compiler.parse.asyncapi import AsyncApi
 from compiler.parse.graphql import Graph
 from compiler.parse.openapi import OpenApi
 from compiler.parse.protobuf import Proto
-from compiler.source import Report
+from compiler.source import Report, Span
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def link(specs: Specs, report: Report) -> Contract:
         events = EventLinker(specs.asyncapi, known, modules, openapi.owned, report)
         events.link(operations)
     consumers = sorted(events.consumers, key=lambda row: row.id) if events else []
+    named = {row.service for row in operations} | {row.service for row in consumers}
     return Contract(
         title=openapi.title,
         version=openapi.version,
@@ -74,7 +75,7 @@ def link(specs: Specs, report: Report) -> Contract:
                 tuple(row.id for row in consumers if row.service == name),
                 *_place(openapi, name, operations),
             )
-            for name in sorted({row.service for row in (*operations, *consumers)} & modules.keys())
+            for name in sorted(named & modules.keys())
         ),
         operations=tuple(operations),
         schemas=tuple(sorted((*openapi.schemas, *schemas.values()), key=lambda row: row.name)),
@@ -95,7 +96,7 @@ def link(specs: Specs, report: Report) -> Contract:
     )
 
 
-def _place(openapi: OpenApi, name: str, operations: list[Operation]) -> tuple[object, str]:
+def _place(openapi: OpenApi, name: str, operations: list[Operation]) -> tuple[Span, str]:
     declared = openapi.tags.get(name)
     if declared is not None:
         return declared

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from compiler import naming
-from compiler.ir import Access, Listing, Operation, Type
+from compiler.ir import Access, Listing, Operation, Resource, Type
 from compiler.link.arguments import result
 from compiler.link.types import Known
 from compiler.parse.openapi import OpenApi
@@ -39,12 +39,12 @@ class AccessLinker:
             if operation.listing is not None:
                 self._listing(operation, operation.listing)
 
-    def _service(self, name: str, label: str, node: Operation | object) -> None:
+    def _service(self, name: str, label: str, node: Operation | Resource) -> None:
         if name in self.openapi.tags:
             return
         near = naming.nearest(name, self.openapi.tags)
         message = f"{label}: no tag declares the service {name!r}{near}"
-        self.report.add(node.span, "unknown-service", message)  # type: ignore[attr-defined]
+        self.report.add(node.span, "unknown-service", message)
 
     def _scope(self, operation: Operation, scopes: set[str]) -> None:
         if operation.public:
@@ -65,7 +65,9 @@ class AccessLinker:
         for code in operation.problems:
             problem = known.get(code)
             if problem is None:
-                message = f"{operation.id}: there is no problem {code!r}{naming.nearest(code, known)}"
+                message = (
+                    f"{operation.id}: there is no problem {code!r}{naming.nearest(code, known)}"
+                )
                 self.report.add(operation.span, "unknown-problem", message)
             elif not declared & {str(problem.status), f"{problem.status // 100}XX"}:
                 message = (
@@ -96,7 +98,9 @@ class AccessLinker:
         if inner and name == "body":
             types = [media.type for media in rest.body.content] if rest.body else []
             return any(self.known.reach(type, inner) is not None for type in types)
-        return any(row.name == path and row.location in ("path", "query") for row in rest.parameters)
+        return any(
+            row.name == path and row.location in ("path", "query") for row in rest.parameters
+        )
 
     # ---- lists
 
@@ -132,7 +136,9 @@ class AccessLinker:
                 message = f"{operation.id} filters by {path!r}, which {name} does not have"
                 self.report.add(listing.span, "unknown-field", message)
             elif (self.known.real(field).kind == "array") != (comparison == "has"):
-                message = f"{operation.id}: {comparison!r} cannot compare {path!r}: `has` is for lists"
+                message = (
+                    f"{operation.id}: {comparison!r} cannot compare {path!r}: `has` is for lists"
+                )
                 self.report.add(listing.span, "bad-filter", message)
         filtered = {argument for argument, _, _ in listing.filters}
         for query, parameter in sorted(queries.items()):

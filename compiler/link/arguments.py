@@ -14,7 +14,7 @@ from compiler.source import Span
 
 @dataclass(frozen=True)
 class Argument:
-    """One thing that an operation takes. `target` is the handler's argument, or the call's field."""
+    """One thing that an operation takes. `target`: the handler's argument, or the call's field."""
 
     graphql: str
     proto: str

@@ -37,7 +37,9 @@ class EntityLinker:
             if schema.search is not None:
                 self._search(schema)
 
-    def _field(self, schema: Schema, known: dict[str, Field], path: str, span: Span, what: str) -> None:
+    def _field(
+        self, schema: Schema, known: dict[str, Field], path: str, span: Span, what: str
+    ) -> None:
         if path in known or self.known.reach(schema.type, path) is not None:
             return
         message = f"{schema.name} has no {path!r}, which is {what}{naming.nearest(path, known)}"

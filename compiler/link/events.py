@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from compiler import naming
@@ -20,11 +20,11 @@ _DEAD_LETTERS = ".dead-letters"
 
 @dataclass
 class EventLinker:
-    """Builds what AsyncAPI says, and reports what does not fit. `services` are OpenAPI's tags."""
+    """Builds what AsyncAPI says, and reports what does not fit. `services`: OpenAPI's tags."""
 
     asyncapi: AsyncApi
     known: Known
-    services: Iterable[str]
+    services: Mapping[str, str]
     owned: bool
     report: Report
     events: dict[str, Event] = field(default_factory=dict)
@@ -44,8 +44,8 @@ class EventLinker:
         for type, event in self.events.items():
             services = tuple(sorted(publishers.get(type, ())))
             if not services and self.owned:
-                message = f"no service publishes {type}: no send operation with x-service has it"
-                self.report.add(event.span, "never-published", message)
+                text = f"no service publishes {type}: no send operation with x-service has it"
+                self.report.add(event.span, "never-published", text)
             self.events[type] = replace(event, services=services)
         self._consumers()
         self._channels()
@@ -56,8 +56,8 @@ class EventLinker:
         for consumer in self.consumers:
             other = methods.get((consumer.service, consumer.python))
             if other is not None:
-                message = f"{consumer.id} is a method of {consumer.service} already, at {other.span}"
-                self.report.add(consumer.span, "name-clash", message)
+                text = f"{consumer.id} is a method of {consumer.service} already, at {other.span}"
+                self.report.add(consumer.span, "name-clash", text)
 
     # ---- events and messages
 
@@ -174,9 +174,10 @@ class EventLinker:
         return found
 
     def _known_service(self, operation: AsyncOperation) -> None:
-        if operation.service not in self.services:
-            near = naming.nearest(operation.service or "", self.services)
-            message = f"{operation.id}: there is no service {operation.service!r}{near}"
+        name = operation.service or ""
+        if name not in self.services:
+            near = naming.nearest(name, self.services)
+            message = f"{operation.id}: there is no service {name!r}{near}"
             self.report.add(operation.service_span, "unknown-service", message)
 
     def _consumers(self) -> None:
@@ -212,11 +213,15 @@ class EventLinker:
         for type, span in emits:
             event = self.events.get(type)
             if event is None:
-                message = f"{id} emits {type!r}, which is no event{naming.nearest(type, self.events)}"
+                message = (
+                    f"{id} emits {type!r}, which is no event{naming.nearest(type, self.events)}"
+                )
                 self.report.add(span, "unknown-event", message)
             elif service not in event.services:
                 owners = " and ".join(event.services) or "nobody"
-                message = f"{id} emits {type}, which {owners} publishes at {event.span}, not {service}"
+                message = (
+                    f"{id} emits {type}, which {owners} publishes at {event.span}, not {service}"
+                )
                 self.report.add(span, "not-published", message)
 
     # ---- channels

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from compiler import naming
 from compiler.ir import GraphField, Operation, Type
 from compiler.link.arguments import Argument, arguments, gives_raw, result, takes_raw
-from compiler.link.types import (
-    Known,
-    bounds_of,
-    compare_bounds,
-    compare_values,
-    fits_int32,
-    symbol,
-)
+from compiler.link.graphql_types import GraphTypes
+from compiler.link.types import Known
 from compiler.parse.graphql import Graph, GraphMember, GraphType
-from compiler.source import Report, Span
+from compiler.source import Report
 
 Root = Literal["query", "mutation", "subscription"]
-# OpenAPI's formats that have a scalar of their own.
-_SCALARS = {"decimal": "Decimal", "date": "Date", "date-time": "DateTime"}
 
 
 @dataclass
@@ -34,7 +25,9 @@ class GraphLinker:
     operations: dict[str, Operation]
     report: Report
     found: dict[str, list[GraphField]] = field(default_factory=dict)
-    compared: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.types = GraphTypes(self.graph, self.known, self.report)
 
     def link(self) -> dict[str, tuple[GraphField, ...]]:
         """Operation id → its fields."""
@@ -49,7 +42,7 @@ class GraphLinker:
                     self._nested(type, member)
         for operation in self.operations.values():
             self._complete(operation)
-        self._unused()
+        self.types.unused()
         return {id: tuple(sorted(rows, key=lambda row: (row.root, row.owner, row.name)))
                 for id, rows in self.found.items()}  # fmt: skip
 
@@ -92,7 +85,7 @@ class GraphLinker:
         else:
             gives = self._compare_result(label, member, operation)
             place = operation.rest.span
-            self._compare_required(label, member, True, place)
+            self.types.compare_required(label, member, True, place)
         named = self._compare_arguments(label, member, operation, root)
         self._keep(operation, root, member, gives, named)
 
@@ -144,7 +137,12 @@ class GraphLinker:
     # ---- arguments and results
 
     def _compare_arguments(
-        self, label: str, member: GraphMember, operation: Operation, root: Root, nested: bool = False
+        self,
+        label: str,
+        member: GraphMember,
+        operation: Operation,
+        root: Root,
+        nested: bool = False,
     ) -> tuple[tuple[str, str], ...]:
         here = {argument.name: argument for argument in member.arguments}
         there = {argument.graphql: argument for argument in arguments(operation)}
@@ -168,10 +166,14 @@ class GraphLinker:
         return tuple(named)
 
     def _compare_argument(self, label: str, here: GraphMember, there: Argument) -> None:
-        self._compare(label, here, there.type, there.span, side="input")
+        self.types.compare(label, here, there.type, there.span, side="input")
         required = there.required and not there.has_default
-        self._compare_required(label, here, required and not self.known.nullable(there.type), there.span)
-        self._compare_default(label, here, there.type, there.default, there.has_default, there.span)
+        self.types.compare_required(
+            label, here, required and not self.known.nullable(there.type), there.span
+        )
+        self.types.compare_default(
+            label, here, there.type, there.default, there.has_default, there.span
+        )
 
     def _compare_result(self, label: str, member: GraphMember, operation: Operation) -> str:
         type = result(operation)
@@ -188,19 +190,19 @@ class GraphLinker:
             if gives == "items" and items is not None:
                 item = self.known.real(items.type).item
                 # The bounds are the page's: here they would say the same of the answer.
-                wanted = f"[{self._names(item, 'output')[0]}!]" if item else "[]"
+                wanted = f"[{self.types.names(item, 'output')[0]}!]" if item else "[]"
                 if member.type.rstrip("!") != wanted:
                     message = f"{label} is {member.type} here but {wanted} at {items.span}"
                     self.report.add(member.span, "type-mismatch", message)
                 elif item:
-                    self._compare_named(item, "output")
+                    self.types.compare_named(item, "output")
                 type = None
         if type is not None:
-            self._compare(label, member, type, type.span, side="output")
+            self.types.compare(label, member, type, type.span, side="output")
         return gives
 
     def _compare_event(self, label: str, member: GraphMember, operation: Operation) -> str:
-        """A subscription gives the operation's result, or one of its page's items, again and again."""
+        """A subscription gives the operation's result, or an item of its page, again and again."""
         type = result(operation)
         if type is not None and operation.listing is not None:
             items = self.known.fields(type).get("items")
@@ -212,150 +214,5 @@ class GraphLinker:
                 self.report.add(member.span, "unknown-type", message)
                 return "event"
             type = Type("ref", schema.span, ref=schema.name)
-        self._compare(label, member, type, type.span, side="output")
+        self.types.compare(label, member, type, type.span, side="output")
         return "event"
-
-    # ---- types
-
-    def _names(self, type: Type, side: str) -> tuple[str, ...]:
-        """What GraphQL may call a type that is no list, the usual one first; none: it cannot say it."""
-        real = self.known.real(type)
-        name = self.known.name(type)
-        if real.kind in ("object", "union") and name:
-            return (name,) if side == "output" else (name, f"{name}Input")
-        if real.kind == "string" and real.enum:
-            return (name,) if name else self._enums_like(real)
-        if real.kind == "string":
-            scalar = _SCALARS.get(real.format or "")
-            return (scalar,) if scalar else ("String", "ID")
-        if real.kind == "integer":
-            return ("Int",) if fits_int32(real) else ("BigInt", "Long", "Int64")
-        return {"number": ("Float",), "boolean": ("Boolean",), "any": ("JSON",), "map": ("JSON",)}.get(
-            real.kind, ()
-        )
-
-    def _enums_like(self, type: Type) -> tuple[str, ...]:
-        wanted = {symbol(value) for value in type.enum}
-        return tuple(
-            name
-            for name, row in self.graph.types.items()
-            if row.kind == "enum" and {value for value, _ in row.values} == wanted
-        )
-
-    def _compare(self, label: str, here: GraphMember, type: Type, other: Span, side: str) -> None:
-        """A field's or an argument's type against OpenAPI's."""
-        real, wrap = self.known.real(type), "{}"
-        leaf = type
-        while real.kind == "array" and real.item:
-            inner = "{}" if self.known.nullable(real.item) else "{}!"
-            wrap = wrap.format(f"[{inner}]")
-            leaf = real.item
-            real = self.known.real(leaf)
-        names = self._names(leaf, side)
-        if not names:
-            message = f"{label} is {real.kind} at {other}, which GraphQL cannot say"
-            self.report.add(here.span, "type-mismatch", message)
-            return
-        wanted = [wrap.format(name) for name in names]
-        actual = here.type[:-1] if here.type.endswith("!") else here.type
-        if actual not in wanted:
-            message = f"{label} is {actual} here but {wanted[0]} at {other}"
-            self.report.add(here.span, "type-mismatch", message)
-            return
-        self._compare_named(leaf, side, here.named)
-        named = self.graph.types.get(here.named)
-        own = named.bounds if named else {}
-        there = bounds_of(self.known, type)
-        compare_bounds(self.report, label, {**own, **here.bounds}, here.span, there, other)
-
-    def _compare_required(self, label: str, here: GraphMember, required: bool, other: Span) -> None:
-        actual = here.type.endswith("!")
-        if actual == required:
-            return
-        mine, theirs = ("required", "optional") if actual else ("optional", "required")
-        message = f"{label} is {mine} here but {theirs} at {other}"
-        self.report.add(here.span, "required-mismatch", message)
-
-    def _compare_default(
-        self, label: str, here: GraphMember, type: Type, default: Any, has: bool, other: Span
-    ) -> None:
-        wanted = symbol(default) if self.known.real(type).enum and has else default
-        if here.has_default == has and here.default == wanted:
-            return
-        if here.has_default != has and default is None and here.default is None:
-            # A default of null says what an optional argument says anyway.
-            return
-        mine = f"has the default {here.default!r} here" if here.has_default else "has no default here"
-        theirs = f"{wanted!r}" if has else "has none"
-        self.report.add(here.span, "default-mismatch", f"{label} {mine} but {theirs} at {other}")
-
-    def _compare_named(self, type: Type, side: str, actual: str | None = None) -> None:
-        """A named type against the schema of its name, once."""
-        name = self.known.name(type)
-        real = self.known.real(type)
-        actual = actual or name
-        here = self.graph.types.get(actual or "")
-        if here is None or (here.name, side) in self.compared:
-            return
-        self.compared.add((here.name, side))
-        place = self.known.schemas[name].span if name in self.known.schemas else type.span
-        if real.kind == "string" and real.enum:
-            self._compare_enum(here, real, place)
-        elif real.kind == "object":
-            self._compare_object(here, real, place, side)
-
-    def _compare_enum(self, here: GraphType, type: Type, place: Span) -> None:
-        if here.kind != "enum":
-            message = f"{here.name} is of kind {here.kind} here but an enum at {place}"
-            self.report.add(here.span, "type-mismatch", message)
-            return
-        there = {symbol(value): value for value in type.enum}
-        compare_values(self.report, here.name, dict(here.values), here.span, there, place)
-
-    def _compare_object(self, here: GraphType, type: Type, place: Span, side: str) -> None:
-        wanted = "input" if side == "input" else "object"
-        if here.kind != wanted:
-            message = f"{here.name} is of kind {here.kind} here but {wanted} by its use"
-            self.report.add(here.span, "type-mismatch", message)
-            return
-        hidden = {f.name for f in type.fields if (f.read_only if side == "input" else f.write_only)}
-        there = {f.name: f for f in type.fields if f.name not in hidden}
-        mine = {m.name: m for m in here.members if m.operation is None}
-        for name in sorted(there.keys() - mine.keys()):
-            message = f"{here.name} lacks {name}, which is at {there[name].span}"
-            self.report.add(here.span, "missing-field", message)
-        for name in sorted(mine.keys() - there.keys()):
-            message = f"{here.name}.{name} is not at {place}{naming.nearest(name, there)}"
-            self.report.add(mine[name].span, "unknown-field", message)
-        for name in sorted(mine.keys() & there.keys()):
-            member, row = mine[name], there[name]
-            label = f"{here.name}.{name}"
-            self._compare(label, member, row.type, row.span, side)
-            required = row.required and not self.known.nullable(row.type)
-            if side == "input":
-                required = required and not row.has_default
-                self._compare_default(
-                    label, member, row.type, row.default, row.has_default, row.span
-                )
-            self._compare_required(label, member, required, row.span)
-
-    def _unused(self) -> None:
-        """What has a schema's name is that schema, used or not; what is neither is forgotten."""
-        used = {name for name, _ in self.compared} | set(self.graph.roots.values())
-        used |= set(self._mentioned())
-        for name, type in self.graph.types.items():
-            if type.kind == "scalar" or name in used:
-                continue
-            schema = self.known.schemas.get(name)
-            if schema is None:
-                message = f"{name} is used by nothing, and no schema has its name"
-                self.report.add(type.span, "unused-type", message)
-            else:
-                side = "input" if type.kind == "input" else "output"
-                self._compare_named(Type("ref", schema.span, ref=name), side)
-
-    def _mentioned(self) -> Iterator[str]:
-        for type in self.graph.types.values():
-            for member in type.members:
-                yield member.named
-                yield from (argument.named for argument in member.arguments)

@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler import naming
 from compiler.ir import Bounds, Field, Kind, Operation, Rpc, Schema, Type
-from compiler.link.protobuf import rule_bounds
+from compiler.link.protobuf_types import rule_bounds
 from compiler.link.types import Known
 from compiler.parse.protobuf import (
     Proto,
@@ -88,7 +88,7 @@ class InternalLinker:
         return tuple(sorted(found, key=lambda row: row.name))
 
     def _type(self, row: ProtoField) -> Type:
-        bounds = rule_bounds(dict(row.rule))
+        bounds = rule_bounds(row.rule)
         inner = self._leaf(row.value or row.type, row.span, bounds)
         if row.type == "map":
             return Type("map", row.span, item=inner)

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from compiler import naming
 from compiler.ir import Operation, Rpc, Stream, Type
 from compiler.link.arguments import Argument, arguments, gives_raw, result, takes_raw
-from compiler.link.types import (
-    Known,
-    bounds_of,
-    compare_bounds,
-    compare_values,
-    fits_int32,
-    symbol,
-)
+from compiler.link.protobuf_types import ProtoTypes
+from compiler.link.types import Known
 from compiler.parse.protobuf import (
     Proto,
-    ProtoEnum,
     ProtoField,
     ProtoMessage,
     ProtoMethod,
     ProtoService,
 )
 from compiler.source import Report, Span
-
-_RULE_NAMES = {
-    "min_length": "minLength",
-    "max_length": "maxLength",
-    "min_items": "minItems",
-    "max_items": "maxItems",
-    "unique_items": "uniqueItems",
-    "exclusive_minimum": "exclusiveMinimum",
-    "exclusive_maximum": "exclusiveMaximum",
-    "multiple_of": "multipleOf",
-}
-_INT32 = ("int32", "sint32", "uint32", "sfixed32", "fixed32")
-_INT64 = ("int64", "sint64", "uint64", "sfixed64", "fixed64")
 
 
 @dataclass
@@ -52,8 +31,9 @@ class ProtoLinker:
     found: dict[str, Rpc] = field(default_factory=dict)
     streams: list[Stream] = field(default_factory=list)
     internal: list[tuple[str, ProtoService, ProtoMethod]] = field(default_factory=list)
-    compared: set[tuple[str, str]] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.types = ProtoTypes(self.proto, self.known, self.report)
 
     def link(self) -> None:
         """Fills `found` (operation id → rpc), `streams` and `internal` (service, rpc)."""
@@ -65,12 +45,7 @@ class ProtoLinker:
             if "grpc" not in dict(operation.left_out) and operation.id not in self.found:
                 message = f"{operation.id} has no rpc, and no x-protocols that says why"
                 self.report.add(operation.span, "missing-operation", message)
-        for message in self.proto.messages.values():
-            self._numbers(message.name, [(f.number, f.name, f.span) for f in message.fields], message)
-            self._same_name(message.name, message.span)
-        for enum in self.proto.enums.values():
-            self._numbers(enum.name, [(number, name, span) for name, number, span in enum.values], enum)
-            self._same_name(enum.name, enum.span)
+        self.types.rest()
 
     def _owner(self, service: ProtoService) -> str:
         """The service whose handlers answer."""
@@ -92,7 +67,6 @@ class ProtoLinker:
 
     def _method(self, owner: str, service: ProtoService, method: ProtoMethod) -> None:
         label = f"{service.name}.{method.name}"
-        self.used |= {method.request, method.response}
         if method.watches is not None or method.sends is not None:
             self._stream(owner, label, service, method)
             return
@@ -167,7 +141,6 @@ class ProtoLinker:
             message = f"{label}: {request.name} must be a oneof of the arguments and a row"
             self.report.add(method.span, "stream-mismatch", message)
             return None, None
-        self.used |= {part.type for part in parts}
         row = parts[1]
         self._compare_schema(f"{request.name}.{row.name}", row.type, row.span, "input")
         return parts[0], row
@@ -178,7 +151,7 @@ class ProtoLinker:
         if schema is None:
             self.report.add(span, "unknown-type", f"{label}: there is no schema {name!r}")
             return
-        self._compare_named(Type("ref", schema.span, ref=name), side)
+        self.types.compare_named(Type("ref", schema.span, ref=name), side)
 
     def _compare_result(
         self, label: str, method: ProtoMethod, operation: Operation, place: Span
@@ -193,13 +166,13 @@ class ProtoLinker:
                 text = f"{label} gives {method.response} here but no content at {place}"
                 self.report.add(method.span, "type-mismatch", text)
             return
-        names = self._names(type)
+        names = self.types.names(type)
         if method.response not in names or self.known.real(type).kind != "object":
             wanted = names[0] if names else self.known.real(type).kind
             text = f"{label} gives {method.response} here but {wanted} at {type.span}"
             self.report.add(method.span, "type-mismatch", text)
             return
-        self._compare_named(type, "output")
+        self.types.compare_named(type, "output")
 
     def _compare_request(
         self,
@@ -224,14 +197,12 @@ class ProtoLinker:
         return tuple(named)
 
     def _compare_argument(self, label: str, here: ProtoField, there: Argument) -> None:
-        self._compare(label, here, there.type, there.span, "input")
+        self.types.compare(label, here, there.type, there.span, "input")
         required = there.required and not there.has_default
         required = required and not self.known.nullable(there.type)
-        self._compare_required(label, here, there.type, required, there.span, "input")
+        self.types.compare_required(label, here, there.type, required, there.span, "input")
 
-    def _stream(
-        self, owner: str, label: str, service: ProtoService, method: ProtoMethod
-    ) -> None:
+    def _stream(self, owner: str, label: str, service: ProtoService, method: ProtoMethod) -> None:
         """An rpc beside the operations: it watches one, and may do another."""
         for option, id in (("watches", method.watches), ("sends", method.sends)):
             if id is not None and id not in self.operations:
@@ -253,7 +224,9 @@ class ProtoLinker:
             for row in request.fields:
                 if row.name in there and row.name not in named:
                     argument = there[row.name]
-                    self._compare(f"{request.name}.{row.name}", row, argument.type, argument.span, "input")
+                    self.types.compare(
+                        f"{request.name}.{row.name}", row, argument.type, argument.span, "input"
+                    )
                     named[row.name] = argument.target
             for name, argument in there.items():
                 if argument.required and name not in {row.name for row in request.fields}:
@@ -261,7 +234,9 @@ class ProtoLinker:
                     self.report.add(request.span, "missing-argument", message)
         for row in request.fields if request else ():
             if row.name not in named:
-                message = f"{method.request}.{row.name} is no argument of what {label} watches or sends"
+                message = (
+                    f"{method.request}.{row.name} is no argument of what {label} watches or sends"
+                )
                 self.report.add(row.span, "unknown-argument", message)
         if watched is not None:
             self._compare_event(label, method, watched)
@@ -286,147 +261,9 @@ class ProtoLinker:
             type = self.known.real(items.type).item if items else None
         if type is None:
             self._compare_schema(label, method.response, method.span, "output")
-        elif method.response not in self._names(type):
-            wanted = (*self._names(type), "nothing")[0]
+        elif method.response not in self.types.names(type):
+            wanted = (*self.types.names(type), "nothing")[0]
             text = f"{label} gives {method.response} here but {wanted} at {type.span}"
             self.report.add(method.span, "type-mismatch", text)
         else:
-            self._compare_named(type, "output")
-
-    # ---- types
-
-    def _names(self, type: Type) -> tuple[str, ...]:
-        """What proto may call a type that is no list, the usual one first; none: it cannot say it."""
-        real = self.known.real(type)
-        name = self.known.name(type)
-        if name and (real.kind == "object" or (real.kind == "string" and real.enum)):
-            return (name,)
-        if real.kind == "string":
-            return ("bytes",) if real.format in ("binary", "byte") else ("string",)
-        if real.kind == "integer":
-            if real.format == "int32":
-                return _INT32
-            return (*_INT32, *_INT64) if fits_int32(real) else _INT64
-        if real.kind == "number":
-            return ("float",) if real.format == "float" else ("double",)
-        if real.kind == "any":
-            return ("google.protobuf.Value",)
-        return ("bool",) if real.kind == "boolean" else ()
-
-    def _compare(self, label: str, here: ProtoField, type: Type, other: Span, side: str) -> None:
-        real, leaf = self.known.real(type), type
-        if real.kind == "map" and here.type == "map":
-            inner = self._names(real.item) if real.item else ()
-            if here.value not in inner:
-                wanted = inner[0] if inner else "something proto cannot say"
-                message = f"{label} maps to {here.value} here but to {wanted} at {other}"
-                self.report.add(here.span, "type-mismatch", message)
-            return
-        repeated = real.kind == "array" and real.item is not None
-        if repeated and real.item:
-            leaf = real.item
-        names = self._names(leaf)
-        if real.kind == "map":
-            names = ("google.protobuf.Struct", "map")
-        mine = f"repeated {here.type}" if here.repeated else here.type
-        prefix = "repeated " if repeated else ""
-        if mine not in [f"{prefix}{name}" for name in names]:
-            wanted = f"{prefix}{names[0]}" if names else f"{real.kind}, which proto cannot say,"
-            message = f"{label} is {mine} here but {wanted} at {other}"
-            self.report.add(here.span, "type-mismatch", message)
-            return
-        self._compare_named(leaf, side)
-        rule = {_RULE_NAMES.get(key, key): value for key, value in here.rule.items()}
-        rule.pop("required", None)
-        compare_bounds(
-            self.report, label, rule, here.span, bounds_of(self.known, type), other
-        )
-
-    def _compare_required(
-        self, label: str, here: ProtoField, type: Type, required: bool, other: Span, side: str
-    ) -> None:
-        """Scalars are required without `optional`; messages by their rule, where clients send them."""
-        if here.repeated or here.type == "map" or here.oneof:
-            return
-        if here.type in self.proto.messages:
-            actual = bool(here.rule.get("required"))
-            if side == "output" and (actual or not here.optional):
-                actual = required
-        else:
-            actual = not here.optional
-        if actual != required:
-            mine, theirs = ("required", "optional") if actual else ("optional", "required")
-            message = f"{label} is {mine} here but {theirs} at {other}"
-            self.report.add(here.span, "required-mismatch", message)
-
-    def _compare_named(self, type: Type, side: str) -> None:
-        name = self.known.name(type)
-        if name is None or (name, side) in self.compared:
-            return
-        self.compared.add((name, side))
-        self.used.add(name)
-        real, place = self.known.real(type), self.known.schemas[name].span
-        if real.kind == "string" and real.enum and name in self.proto.enums:
-            self._compare_enum(self.proto.enums[name], real, place)
-        elif real.kind == "object" and name in self.proto.messages:
-            self._compare_object(self.proto.messages[name], real, place, side)
-
-    def _compare_enum(self, here: ProtoEnum, type: Type, place: Span) -> None:
-        prefix = naming.constant(here.name.rpartition(".")[2])
-        nothing = f"{prefix}_UNSPECIFIED"
-        values = {name: span for name, _, span in here.values}
-        if here.values and here.values[0][0] != nothing:
-            message = f"{here.name} begins with {here.values[0][0]}, not with {nothing} = 0"
-            self.report.add(here.values[0][2], "enum-mismatch", message)
-        values.pop(nothing, None)
-        there = {f"{prefix}_{symbol(value).lstrip('_')}": value for value in type.enum}
-        compare_values(self.report, here.name, values, here.span, there, place)
-
-    def _compare_object(self, here: ProtoMessage, type: Type, place: Span, side: str) -> None:
-        hidden = {f.name for f in type.fields if (f.read_only if side == "input" else f.write_only)}
-        there = {naming.snake(f.name): f for f in type.fields if f.name not in hidden}
-        mine = {row.name: row for row in here.fields}
-        every = {naming.snake(f.name) for f in type.fields}
-        for name in sorted(there.keys() - mine.keys()):
-            message = f"{here.name} lacks {name}, which is at {there[name].span}"
-            self.report.add(here.span, "missing-field", message)
-        for name in sorted(mine.keys() - every):
-            message = f"{here.name}.{name} is not at {place}{naming.nearest(name, every)}"
-            self.report.add(mine[name].span, "unknown-field", message)
-        for name in sorted(mine.keys() & there.keys()):
-            row = there[name]
-            label = f"{here.name}.{name}"
-            self._compare(label, mine[name], row.type, row.span, side)
-            required = row.required and not self.known.nullable(row.type)
-            if side == "input":
-                required = required and not row.has_default
-            self._compare_required(label, mine[name], row.type, required, row.span, side)
-
-    # ---- names and numbers
-
-    def _same_name(self, name: str, span: Span) -> None:
-        """What has a schema's name is that schema, whether an rpc uses it or not."""
-        schema = self.known.schemas.get(name)
-        if schema is not None and not any((name, side) in self.compared for side in ("input", "output")):
-            self._compare_named(Type("ref", span, ref=name), "output")
-
-    def _numbers(
-        self, name: str, rows: list[tuple[int, str, Span]], owner: ProtoMessage | ProtoEnum
-    ) -> None:
-        """A number left out was a field once: reserving it keeps old clients from misreading a new one."""
-        taken = {number for number, _, _ in rows}
-        top = max(taken, default=0)
-        low = 0 if isinstance(owner, ProtoEnum) else 1
-        if top - low > 10 * len(taken) + 1000:
-            return
-        kept = {n for first, last in owner.reserved for n in range(first, min(last, top) + 1)}
-        gaps = [n for n in range(low, top) if n not in taken and n not in kept]
-        if gaps:
-            numbers = ", ".join(map(str, gaps[:5]))
-            message = f"{name} does not use {numbers}: reserve what is dropped"
-            self.report.add(owner.span, "field-gap", message)
-
-
-def rule_bounds(rule: dict[str, Any]) -> dict[str, Any]:
-    """A proto rule in JSON Schema's words."""
-    return {_RULE_NAMES.get(key, key): value for key, value in rule.items() if key != "required"}
+            self.types.compare_named(type, "output")

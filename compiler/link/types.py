@@ -83,7 +83,12 @@ def bounds_of(known: Known, type: Type) -> dict[str, Any]:
 
 
 def compare_bounds(
-    report: Report, label: str, here: Mapping[str, Any], span: Span, there: Mapping[str, Any], other: Span
+    report: Report,
+    label: str,
+    here: Mapping[str, Any],
+    span: Span,
+    there: Mapping[str, Any],
+    other: Span,
 ) -> None:
     """Reports each bound that is not the same on both sides."""
     for key in sorted(here.keys() | there.keys()):

@@ -1,1 +1,1 @@
-"""Spec files → trees: nothing lost, nothing decided, and every node knows its file, line and column."""
+"""Spec files → trees: nothing lost, nothing decided, and every node knows its place."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from compiler.ir import Field, Type
 from compiler.parse.asyncapi_shape import ASYNCAPI
+from compiler.parse.deep import component
 from compiler.parse.node import Node
 from compiler.parse.refs import Refs
 from compiler.parse.schema import Schemas
@@ -29,7 +30,7 @@ TRANSPORTS = {
 
 @dataclass(frozen=True)
 class AsyncMessage:
-    """A message. `event` is the CloudEvents type where it is an event, and `data` then its payload's."""
+    """A message. Where it is an event, `event` is its CloudEvents type and `data` its payload's."""
 
     name: str
     span: Span
@@ -93,7 +94,7 @@ class EventSchemas(Schemas):
         """Those of the document at `root`; names are those of `outer`."""
         found = cls(root, refs, report, strict=outer.strict, modern=True)
         found.outer = outer
-        found.deep = {}
+        found.deep.pointers.clear()
         return found
 
     def named(self, name: str) -> Type:
@@ -114,7 +115,7 @@ class EventSchemas(Schemas):
             type = self.of(target)
             self.open.pop()
             return type
-        name = self._direct(text[text.index("#") :])
+        name = component(text[text.index("#") :])
         if name is None:
             message = f"{text!r} is no schema of its components"
             self.refs.wrong(node, message)
@@ -226,7 +227,9 @@ class _Reader:
         self.messages[id(node)] = message
         return message
 
-    def _event(self, message: AsyncMessage, payload: Node, kind: Field, data: Field) -> AsyncMessage:
+    def _event(
+        self, message: AsyncMessage, payload: Node, kind: Field, data: Field
+    ) -> AsyncMessage:
         """The message as an event: what its envelope's `data` is."""
         node = self._data_node(payload)
         view = node.get("x-view") if node else None
@@ -281,9 +284,7 @@ class _Reader:
             tuple(sorted(messages)),
             node.maybe_text("x-service"),
             service.span if service else stated.key,
-            tuple(
-                sorted((str(one.value), one.span) for one in node.child("x-emits").elements())
-            ),
+            tuple(sorted((str(one.value), one.span) for one in node.child("x-emits").elements())),
             stated.key,
             doc=node.text("summary") or node.text("description"),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.parse.openapi_shape import SCHEMA_KEYS_31
+from compiler.parse.schema_shape import SCHEMA_KEYS_31
 from compiler.parse.shape import (
     ANY,
     NAME,

@@ -56,7 +56,7 @@ _BOUND_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class GraphMember:
-    """A field, an input field or an argument. `type` is as SDL writes it; `named` its innermost name."""
+    """A field, an input field or an argument. `type` as SDL has it; `named` its innermost name."""
 
     name: str
     type: str

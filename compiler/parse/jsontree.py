@@ -32,7 +32,7 @@ def parse_json(file: File, report: Report) -> Node | None:
 
 
 class _Reader:
-    """One pass over the tokens. `stack` holds the open collections, `keys` the key each waits to fill."""
+    """One pass over the tokens."""
 
     def __init__(self, file: File, report: Report) -> None:
         self.file = file

@@ -7,7 +7,7 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any
 
-from compiler.ir import Bounds, Field, Type
+from compiler.ir import Bounds, Field, Kind, Type
 from compiler.source import Span
 
 
@@ -36,7 +36,7 @@ def _both(a: Type, b: Type, expand: Expand) -> Type:
         return _each(a, b, expand, nullable)
     if {a.kind, b.kind} <= {"object", "map"}:
         return _objects(a, b, expand, nullable)
-    kind = a.kind
+    kind: Kind = a.kind
     if {a.kind, b.kind} == {"integer", "number"}:
         kind = "integer"
     elif a.kind != b.kind:
@@ -61,17 +61,16 @@ def _each(a: Type, b: Type, expand: Expand, nullable: bool) -> Type:
     members = []
     for member in union.members:
         try:
-            members.append(_both(expand(member), other, expand))
+            both = _both(expand(member), other, expand)
         except Conflict:
             # A member that cannot be is no choice.
             continue
+        # A class needs a place of its own: where its member stands in the union.
+        members.append(replace(both, span=member.span))
     if not members:
         raise Conflict("no member of the union is of the other type too")
-    # Each is told from its fellows by where it stands in the union; a class needs a place of its own.
-    placed = tuple(replace(m, span=u.span) for m, u in zip(members, union.members, strict=False))
-    return replace(
-        union, members=placed, nullable=nullable, discriminator=None, mapping=(), span=other.span
-    )
+    plain = replace(union, discriminator=None, mapping=())
+    return replace(plain, members=tuple(members), nullable=nullable)
 
 
 def _objects(a: Type, b: Type, expand: Expand, nullable: bool) -> Type:
@@ -88,9 +87,9 @@ def _objects(a: Type, b: Type, expand: Expand, nullable: bool) -> Type:
         else mine.get(name) or theirs[name]
         for name in sorted(mine.keys() | theirs.keys())
     )
-    item = _both(a.item, b.item, expand) if a.item and b.item else a.item or b.item
+    item = _both(expand(a.item), expand(b.item), expand) if a.item and b.item else a.item or b.item
     closed_now = a.closed or b.closed
-    kind = "object" if merged or closed_now else "map"
+    kind: Kind = "object" if merged or closed_now else "map"
     return replace(
         a,
         kind=kind,
@@ -148,7 +147,9 @@ def _bounds(a: Bounds, b: Bounds) -> Bounds:
         elif row.name == "unique_items":
             chosen[row.name] = mine or theirs
         elif row.name in ("pattern", "multiple_of") and mine != theirs:
-            raise Conflict(f"two different {row.name.replace('_', ' ')}s cannot be compiled into one")
+            raise Conflict(
+                f"two different {row.name.replace('_', ' ')}s cannot be compiled into one"
+            )
         else:
             chosen[row.name] = mine
     for side, pick in (("minimum", max), ("maximum", min)):
@@ -156,7 +157,11 @@ def _bounds(a: Bounds, b: Bounds) -> Bounds:
         flags = getattr(a, f"exclusive_{side}"), getattr(b, f"exclusive_{side}")
         if mine is not None and theirs is not None:
             chosen[side] = pick(mine, theirs)
-            winners = [flag for value, flag in zip((mine, theirs), flags) if value == chosen[side]]
+            winners = [
+                flag
+                for value, flag in zip((mine, theirs), flags, strict=True)
+                if value == chosen[side]
+            ]
             chosen[f"exclusive_{side}"] = any(winners)
         else:
             chosen[f"exclusive_{side}"] = flags[0] if mine is not None else flags[1]

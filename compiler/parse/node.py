@@ -11,10 +11,10 @@ Scalar = str | int | float | bool | None
 
 
 class Node:
-    """A value, where it stands, and where its key does (for an entry of a map; else the same place).
+    """A value, where it stands, and where its key does (of a map's entry; else the same place).
 
-    The readers below never raise: they give nothing where the value is of another kind, since the shape
-    check (shape.py) has reported that already.
+    The readers below never raise: they give nothing where the value is of another kind, since the
+    shape check (shape.py) has reported that already.
     """
 
     __slots__ = ("column", "depth", "file", "key_column", "key_line", "line", "size", "value")

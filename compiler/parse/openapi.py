@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from compiler import naming
-from compiler.ir import Operation, Problem, Resource, Rest, Role, Schema, Security, Type
+from compiler.ir import Operation, Problem, Resource, Rest, Role, Schema, Security
 from compiler.parse.conventions import Conventions
 from compiler.parse.entity import entity_info, search_info
 from compiler.parse.node import Node
@@ -16,6 +16,7 @@ from compiler.parse.refs import Refs
 from compiler.parse.rest import RestReader
 from compiler.parse.schema import Schemas
 from compiler.parse.shape import Named, Shape
+from compiler.parse.tables import Tables
 from compiler.source import Report, Span
 
 
@@ -63,7 +64,8 @@ class _Reader:
         self.schemas = Schemas(root, self.refs, report, self.owned, modern)
         self.rest = RestReader(self.schemas, report)
         self.base_path = self._base_path()
-        self.security = self._security()
+        self.tables = Tables(root, self.refs, report)
+        self.security = self.tables.security()
 
     def read(self) -> OpenApi:
         Shape(self.table, self.report, strict=self.owned).check(self.root, Named("document"))
@@ -85,9 +87,9 @@ class _Reader:
             base_path=self.base_path,
             operations=operations,
             schemas=tuple(_renamed(schemas[name], classes[name]) for name in sorted(schemas)),
-            problems=self._problems(),
-            roles=self._roles(),
-            resources=self._resources(),
+            problems=self.tables.problems(),
+            roles=self.tables.roles(),
+            resources=self.tables.resources(),
             security=tuple(self.security[name] for name in sorted(self.security)),
             reader=self.schemas,
             tags={
@@ -117,26 +119,11 @@ class _Reader:
             paths.setdefault(path, server.span)
         if len(paths) > 1:
             first, second = list(paths.items())[:2]
-            message = f"the base path is {second[0] or '/'!r} here but {first[0] or '/'!r} at {first[1]}"
+            message = (
+                f"the base path is {second[0] or '/'!r} here but {first[0] or '/'!r} at {first[1]}"
+            )
             self.report.add(second[1], "bad-server", message)
         return next(iter(paths), "")
-
-    def _security(self) -> dict[str, Security]:
-        found: dict[str, Security] = {}
-        for name, stated in self.root.child("components").child("securitySchemes").items():
-            node = self.refs.follow(stated)
-            if node is None:
-                continue
-            kind = node.text("type")
-            if kind == "http" and node.text("scheme").lower() != "bearer":
-                message = f"the http scheme {node.text('scheme')!r} cannot be compiled, bearer can"
-                self.report.add(stated.key, "unsupported-security", message)
-            if kind == "apiKey":
-                row = Security(name, "apiKey", stated.key, node.text("in"), node.text("name"))
-            else:
-                row = Security(name, "bearer", stated.key)
-            found[name] = row
-        return found
 
     # ---- operations
 
@@ -240,7 +227,7 @@ class _Reader:
         )
 
     def _needs(self, node: Node) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
-        """Whether anybody may call, the schemes that identify the caller, the scopes they ask for."""
+        """Whether anybody may call, the schemes that tell the caller, the scopes they ask for."""
         stated = node.get("security") or self.root.get("security")
         if stated is None or not stated.elements():
             return True, (), ()
@@ -278,79 +265,12 @@ class _Reader:
             doc=str(doc.value) if doc else "",
             entity=entity_info(node, self.schemas),
             search=search_info(node),
-            decimals=self._decimals(node, type),
+            decimals=self.tables.decimals(node, type),
             raw=node.sorted_plain(),
-        )
-
-    def _decimals(self, node: Node, type: Type) -> tuple[tuple[str, int], ...]:
-        """`x-decimals`: how many decimals an amount in each currency has."""
-        stated = node.get("x-decimals")
-        if stated is None:
-            return ()
-        usual = stated.integer("default")
-        if usual is None:
-            self.report.add(stated.key, "bad-decimals", "x-decimals needs a number as 'default'")
-        found = {str(value): usual or 0 for value in type.enum}
-        for digits, listed in stated.items():
-            if digits == "default":
-                continue
-            if not re.fullmatch("[0-9]", digits):
-                self.report.add(listed.key, "bad-decimals", f"{digits!r} is no number of decimals")
-                continue
-            for element in listed.elements():
-                if element.value not in found:
-                    message = f"{element.value!r} is none of the enum's values"
-                    self.report.add(element.span, "bad-decimals", message)
-                found[str(element.value)] = int(digits)
-        return tuple(sorted(found.items()))
-
-    def _problems(self) -> tuple[Problem, ...]:
-        rows = dict(self.root.child("x-problems").items())
-        classes = naming.unique(rows, lambda code: naming.class_name(naming.pascal(code)))
-        return tuple(
-            Problem(
-                code,
-                classes[code],
-                node.integer("status") or 500,
-                node.text("grpc"),
-                node.text("graphql"),
-                node.text("title"),
-                node.key,
-            )
-            for code, node in rows.items()
-        )
-
-    def _roles(self) -> tuple[Role, ...]:
-        rows = dict(self.root.child("x-roles").items())
-
-        def scopes(name: str, above: tuple[str, ...]) -> set[str]:
-            found = set(rows[name].texts("scopes"))
-            for element in rows[name].child("includes").elements():
-                other = str(element.value)
-                if other not in rows:
-                    message = f"there is no role {other!r}{naming.nearest(other, rows)}"
-                    self.report.add(element.span, "unknown-role", message)
-                elif other in above:
-                    message = f"the role {other!r} includes itself"
-                    self.report.add(element.span, "unknown-role", message)
-                else:
-                    found |= scopes(other, (*above, other))
-            return found
-
-        return tuple(
-            Role(name, tuple(sorted(scopes(name, (name,)))), node.key) for name, node in rows.items()
-        )
-
-    def _resources(self) -> tuple[Resource, ...]:
-        return tuple(
-            Resource(name, node.text("service"), node.texts("levels"), node.key)
-            for name, node in self.root.child("x-resources").items()
         )
 
 
 def _renamed(schema: Schema, python: str) -> Schema:
-    from dataclasses import replace
-
     return schema if schema.python == python else replace(schema, python=python)
 
 

@@ -1,4 +1,4 @@
-"""What may stand where in an OpenAPI document: the 3.0.3 specification as a table, with our `x-` keys.
+"""What may stand where in an OpenAPI document: the specification as a table, with our `x-` keys.
 
 Names in quotes are rows; a row may contain itself.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from compiler.parse.schema_shape import ANNOTATIONS, SCHEMA_KEYS, SCHEMA_KEYS_31
 from compiler.parse.shape import (
     ANY,
     FLAG,
     NAME,
-    NUMBER,
-    SIZE,
     TEXT,
     TEXTS,
     Either,
@@ -27,92 +26,16 @@ from compiler.parse.shape import (
 
 METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
 PROTOCOLS = ("rest", "graphql", "grpc")
-HOMES = ("mongodb", "postgresql", "mysql", "redis", "elasticsearch", "sqlite")
 COMPARISONS = ("eq", "gte", "lte", "has", "missing")
 GRPC_STATUS = (
-    "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
-    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
-    "DATA_LOSS UNAUTHENTICATED"
+    "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
+    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
 )
 _SCHEMA = Named("schema")
-_SIMPLE_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _STYLES = ("matrix", "label", "form", "simple", "spaceDelimited", "pipeDelimited", "deepObject")
 _EXAMPLES: dict[str, Want] = {"example": ANY, "examples": MapOf(ANY)}
 
-# The keywords that only describe: they may stand beside a $ref, and beside one in an allOf.
-ANNOTATIONS = frozenset(
-    ("description", "summary", "title", "example", "examples", "deprecated", "externalDocs", "xml")
-)
-
-_ENTITY = Record(
-    "x-entity",
-    {"service": NAME, "home": Text(HOMES), "table": NAME, "key": NAME},
-    {
-        "prefix": NAME,
-        "internal": FLAG,
-        "unique": ListOf(ListOf(NAME, least=1)),
-        "indexes": ListOf(ListOf(NAME, least=1)),
-        "sets": MapOf(ListOf(NAME, least=1)),
-        "private": MapOf(_SCHEMA),
-        "money": MapOf(NAME),
-    },
-)
-_SEARCH = Record("x-search", {"text": TEXTS}, {"filters": TEXTS, "facets": TEXTS})
-_SCHEMA_KEYS: dict[str, Want] = {
-    "type": Text(_SIMPLE_TYPES),
-    "format": NAME,
-    "title": TEXT,
-    "description": TEXT,
-    "default": ANY,
-    "enum": ListOf(ANY, least=1),
-    "nullable": FLAG,
-    "readOnly": FLAG,
-    "writeOnly": FLAG,
-    "deprecated": FLAG,
-    "example": ANY,
-    "externalDocs": ANY,
-    "xml": ANY,
-    "minLength": SIZE,
-    "maxLength": SIZE,
-    "pattern": TEXT,
-    "minimum": NUMBER,
-    "maximum": NUMBER,
-    "exclusiveMinimum": FLAG,
-    "exclusiveMaximum": FLAG,
-    "multipleOf": Number(above=0),
-    "items": _SCHEMA,
-    "minItems": SIZE,
-    "maxItems": SIZE,
-    "uniqueItems": FLAG,
-    "properties": MapOf(_SCHEMA),
-    "required": ListOf(TEXT),
-    "additionalProperties": Either((FLAG, _SCHEMA)),
-    "minProperties": SIZE,
-    "maxProperties": SIZE,
-    "allOf": ListOf(_SCHEMA, least=1),
-    "oneOf": ListOf(_SCHEMA, least=1),
-    "anyOf": ListOf(_SCHEMA, least=1),
-    "not": ANY,
-    "discriminator": Record(
-        "a discriminator", {"propertyName": TEXT}, {"mapping": MapOf(NAME)}, ref=False
-    ),
-    "x-type": NAME,
-    "x-decimals": MapOf(ANY),
-    "x-entity": _ENTITY,
-    "x-search": _SEARCH,
-}
-# What 3.1 adds of JSON Schema, as far as it is compiled.
-SCHEMA_KEYS_31: dict[str, Want] = {
-    **_SCHEMA_KEYS,
-    "type": Either((Text((*_SIMPLE_TYPES, "null")), ListOf(Text((*_SIMPLE_TYPES, "null")), least=1))),
-    "const": ANY,
-    "examples": ListOf(ANY),
-    "exclusiveMinimum": NUMBER,
-    "exclusiveMaximum": NUMBER,
-    "$comment": TEXT,
-    "contentMediaType": TEXT,
-    "contentEncoding": TEXT,
-}
 _PARAMETER_KEYS: dict[str, Want] = {
     "description": TEXT,
     "required": FLAG,
@@ -143,7 +66,11 @@ _OPERATION: dict[str, Want] = {
     "x-verified": FLAG,
     "x-rate": Record(
         "x-rate",
-        {"policy": NAME, "limit": Number(whole=True, least=1), "window": Number(whole=True, least=1)},
+        {
+            "policy": NAME,
+            "limit": Number(whole=True, least=1),
+            "window": Number(whole=True, least=1),
+        },
         {"by": ListOf(Text(("caller", "address", "account")), least=1)},
     ),
     "x-problems": TEXTS,
@@ -192,7 +119,9 @@ _TABLE: dict[str, Want] = {
             "servers": ListOf(_SERVER),
             "components": Record("components", {}, _COMPONENTS),
             "security": ListOf(MapOf(TEXTS)),
-            "tags": ListOf(Record("a tag", {"name": NAME}, {"description": TEXT, "externalDocs": ANY})),
+            "tags": ListOf(
+                Record("a tag", {"name": NAME}, {"description": TEXT, "externalDocs": ANY})
+            ),
             "externalDocs": ANY,
             "webhooks": ANY,
             "x-problems": MapOf(Named("problem")),
@@ -234,7 +163,9 @@ _TABLE: dict[str, Want] = {
         },
         ref=True,
     ),
-    "operation": Record("an operation", {"responses": MapOf(Named("response"), least=1)}, _OPERATION),
+    "operation": Record(
+        "an operation", {"responses": MapOf(Named("response"), least=1)}, _OPERATION
+    ),
     "parameter": Record(
         "a parameter",
         {"name": NAME, "in": Text(("cookie", "header", "path", "query"))},
@@ -297,6 +228,6 @@ def _table(keys: Mapping[str, Want], loose: frozenset[str]) -> dict[str, Want]:
     return {**_TABLE, "schema": Record("a schema", {}, keys, ref=True, loose=loose)}
 
 
-OPENAPI_30 = _table(_SCHEMA_KEYS, ANNOTATIONS)
+OPENAPI_30 = _table(SCHEMA_KEYS, ANNOTATIONS)
 # In 3.1 every keyword counts beside a $ref.
 OPENAPI_31 = _table(SCHEMA_KEYS_31, frozenset(SCHEMA_KEYS_31))

@@ -16,9 +16,11 @@ def steps(pointer: str) -> list[str]:
 
 
 class Refs:
-    """Follows the `$ref`s of one document. `others` are documents that it may refer to, by file name."""
+    """Follows the `$ref`s of one document. `others`: those that it may refer to, by file name."""
 
-    def __init__(self, root: Node, report: Report, others: Mapping[str, Node] | None = None) -> None:
+    def __init__(
+        self, root: Node, report: Report, others: Mapping[str, Node] | None = None
+    ) -> None:
         self.root = root
         self.report = report
         self.others = others or {}

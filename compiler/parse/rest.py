@@ -193,7 +193,9 @@ class RestReader:
         for key, encoding in media.child("encoding").items():
             other = sorted(encoding.value_keys() - {"contentType"})
             if other or not name.startswith("multipart/"):
-                message = f"the encoding of {key!r} cannot be compiled but for a multipart contentType"
+                message = (
+                    f"the encoding of {key!r} cannot be compiled but for a multipart contentType"
+                )
                 self.report.add(encoding.key, "unsupported", message)
             rows.append((key, encoding.text("contentType")))
         return tuple(rows)

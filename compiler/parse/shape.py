@@ -1,4 +1,4 @@
-"""Checks a located tree against a table of what may stand where, and reports each place that differs."""
+"""Checks a located tree against a table of what may stand where; reports each difference."""
 
 from __future__ import annotations
 

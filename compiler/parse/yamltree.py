@@ -1,7 +1,7 @@
 """YAML text → located tree, with the scalars of YAML 1.2 (`no` is text, `2026-01-01` too).
 
-Built from the C parser's events rather than its nodes: an own stack cannot overflow, and an alias keeps
-the place of its anchor.
+Built from the C parser's events rather than its nodes: an own stack cannot overflow, and an alias
+keeps the place of its anchor.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class _Builder:
             elif isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    place = self.file.span(event.start_mark.line + 1, 1)
+                    place = self.node(event, None).span
                     raise self.stop(place, "yaml-documents", "a second document in the file")
             if node is not None:
                 if self.stack:
