@@ -69,12 +69,13 @@ def serve(
     from app import run
     from runtime.adapters.sqlite import CannotOpen
     from runtime.serve import PortTaken
+    from runtime.settings import SettingsError
 
     settings = _settings(data, host, port)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, interpreted=interpreted))
-    except (CannotOpen, PortTaken) as error:
+    except (CannotOpen, PortTaken, SettingsError) as error:
         _fail(str(error))
 
 
@@ -170,10 +171,11 @@ def _run(work: Any) -> Any:
 
     from runtime.adapters.sqlite import CannotOpen
     from runtime.problem import Problem
+    from runtime.settings import SettingsError
 
     try:
         return asyncio.run(work)
-    except (CannotOpen, Problem) as error:
+    except (CannotOpen, Problem, SettingsError) as error:
         _fail(str(error))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from generated.models import Period
 
@@ -30,6 +31,7 @@ class Window:
         return None if self.end is None else (self.end - self.start).days + 1
 
 
+@lru_cache(maxsize=4096)
 def window_at(period: Period, starts_on: date, ends_on: date | None, day: date) -> Window:
     """The period that `day` is in; before the first it is the first, after the last it is the last.
 

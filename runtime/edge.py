@@ -46,7 +46,8 @@ logger = logging.getLogger("budget.edge")
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Interpreter = Callable[[Request], Awaitable[Response]]
 
-# What every answer carries (OWASP's REST security cheat sheet); documents are never framed or sniffed.
+# What every answer carries (OWASP's REST security cheat sheet); documents are never framed or
+# sniffed.
 _SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -219,7 +220,9 @@ class Edge:
     async def _send(
         self, request: Request, response: Response, extra: list[Header], send: Send
     ) -> int:
-        """Sends the answer, and gives its status; a stream that breaks is cut, as its status is gone."""
+        """Sends the answer, and gives its status; a stream that breaks is cut, as its status is
+        gone.
+        """
         body = response.body
         if isinstance(body, bytes):
             headers = [*response.headers, *extra, (b"content-length", b"%d" % len(body))]
@@ -231,8 +234,6 @@ class Edge:
                 self._monitor.offer(
                     request.scope["method"],
                     request.scope["path"],
-                    request.scope.get("query_string", b""),
-                    request.scope["headers"],
                     response.status,
                     headers,
                     body,

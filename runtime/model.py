@@ -23,7 +23,9 @@ def minor_digits(currency: str) -> int:
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """`amount` in minor units (cents). Raises ValueError where it has more decimals than the currency."""
+    """`amount` in minor units (cents). Raises ValueError where it has more decimals than the
+    currency.
+    """
     scaled = amount.scaleb(_MINOR_DIGITS.get(currency, 2))
     minor = int(scaled)
     if minor != scaled:
@@ -41,8 +43,8 @@ def canonical(amount: Decimal, currency: str) -> Decimal:
     return from_minor(to_minor(amount, currency), currency)
 
 
-# Stores without exact decimals keep thousandths, whatever the currency: no currency of the contract has
-# more than three decimals, and so amounts of different currencies still compare as numbers.
+# Stores without exact decimals keep thousandths, whatever the currency: no currency of the contract
+# has more than three decimals, and so amounts of different currencies still compare as numbers.
 _MILLI = {digits: 10 ** (3 - digits) for digits in range(4)}
 
 
@@ -106,7 +108,12 @@ def assemble(kind: type[M], values: dict[str, Any]) -> M:
 
 
 class Entity(Model):
-    """A value with an identity that a store keeps. Generated storage codecs know its columns."""
+    """A value with an identity that a store keeps. Generated storage codecs know its columns.
+
+    `wire` holds its JSON once it was written (runtime/encode.py): a cached entity is encoded once.
+    """
+
+    __slots__ = ("wire",)
 
     id: str
     version: int

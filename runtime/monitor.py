@@ -76,8 +76,6 @@ class Monitor:
         self,
         method: str,
         path: str,
-        query: bytes,
-        request_headers: Headers,
         status: int,
         headers: Headers,
         body: bytes,
@@ -87,8 +85,7 @@ class Monitor:
         if random() >= self._rate:  # noqa: S311 # nosec B311
             return
         # Method and path are an answer's place in the contract; all else of a request may hold
-        # secrets, and is not kept.
-        del query, request_headers
+        # secrets, and is not taken.
         if len(body) > LONGEST:
             self.counts["passed over"] += 1
             return

@@ -1,4 +1,6 @@
-"""Strings that mean something better in Python: decimals and moments. Named by generated/scalars.py."""
+"""Strings that mean something better in Python: decimals and moments. Named by
+generated/scalars.py.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def _length(text: str, shortest: int | None, longest: int | None) -> None:
 def decimal_type(
     pattern: str | None, shortest: int | None = None, longest: int | None = None
 ) -> tuple[BeforeValidator]:
-    """Reads text that matches `pattern` as a Decimal; a JSON number is refused: it may have been a float."""
+    """Reads text that matches `pattern` as a Decimal; a JSON number is refused: it may have been a
+    float.
+    """
     # \Z, as Python's $ would also match before a last newline.
     matches = re.compile(_whole(pattern or "^-?[0-9]+([.][0-9]+)?$")).search
 
@@ -40,7 +44,9 @@ def decimal_type(
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T09:30:00.000Z`: UTC, milliseconds, always."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def instant(text: str) -> datetime:

@@ -111,8 +111,7 @@ class Watched:
         headers: list[tuple[bytes, bytes]] = HEADERS,
     ) -> None:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        asked = [(b"authorization", b"Bearer hunter2")]
-        self.monitor.offer(method, path, b"token=hunter2", asked, status, headers, raw)
+        self.monitor.offer(method, path, status, headers, raw)
 
     def found(self) -> list[str]:
         self.monitor.flush()

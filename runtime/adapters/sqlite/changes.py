@@ -55,20 +55,21 @@ def envelope_row(envelope: Envelope) -> Row:
 class Commit(Job[None]):
     """The changes of one `Store.commit`: all of them or none."""
 
-    __slots__ = ("emits", "several", "steps", "touched")
+    __slots__ = ("emits", "guards", "steps", "touched")
 
     def __init__(self) -> None:
+        # Run first: what was refused before it wrote anything costs its neighbours nothing.
+        self.guards: list[Step] = []
         self.steps: list[Step] = []
         # What to put into the caches when it is done: the entity, or None for one that is gone.
         self.touched: list[tuple[Shelf[Any], str, Any]] = []
         self.emits = False
-        self.several = True
 
     def run(self, cursor: apsw.Cursor) -> None:
-        """Runs the steps in order; raises the refusal of the first that fails."""
+        """Runs the guards and then the steps; raises the refusal of the first that fails."""
         execute = cursor.execute
         changes = cursor.connection.changes
-        for sql, row, refuse, missed in self.steps:
+        for sql, row, refuse, missed in (*self.guards, *self.steps):
             try:
                 execute(sql, row)
             except apsw.ConstraintError as error:
@@ -80,7 +81,6 @@ class Commit(Job[None]):
 
     def begin(self) -> None:
         """Called before it is queued."""
-        self.several = len(self.steps) > 1
         for shelf, id, _ in self.touched:
             shelf.begin(id)
 
@@ -137,14 +137,14 @@ class Commit(Job[None]):
     def seen(self, seen: Seen, now: int) -> None:
         """The consumer's mark that the event is applied."""
         row = (seen.consumer, seen.event_id, now)
-        self.steps.append((_INBOX, row, _already_seen, None))
+        self.guards.append((_INBOX, row, _already_seen, None))
 
     def remember(self, service: str, record: Remember, now: int, oldest: int) -> None:
         """The idempotency record."""
         answer = record.encode(record.answer)
         key = (service, record.caller, record.key)
         row = (*key, record.operation, record.fingerprint, answer, now, oldest)
-        self.steps.append((_IDEMPOTENCY, row, None, _MISSED_KEY))
+        self.guards.append((_IDEMPOTENCY, row, None, _MISSED_KEY))
 
 
 def _already_seen(_: apsw.ConstraintError) -> Exception:

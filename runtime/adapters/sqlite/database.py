@@ -1,4 +1,4 @@
-"""The one SQLite file of a process: a connection reads on the event loop, a thread writes."""
+"""The one SQLite file of a process: one connection reads, another writes in groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runtime.adapters.clock import SystemClock, milliseconds
 from runtime.adapters.sqlite import schema
 from runtime.adapters.sqlite.changes import Commit
 from runtime.adapters.sqlite.folder import CannotOpen, Folder
-from runtime.adapters.sqlite.writer import BROKEN, Job, Writer, unavailable
+from runtime.adapters.sqlite.writer import BROKEN, LONGEST_LOCK, Job, Writer, unavailable
 from runtime.ids import TypeIds
 from runtime.ports import Clock, Ids
 from runtime.problem import Problem, Unavailable
@@ -87,9 +87,11 @@ class Database:
         """
         opened = Folder(folder, guest=guest)
         try:
-            writer = _connect(opened.database, busy=10_000)
+            writer = _connect(opened.database, busy=LONGEST_LOCK)
             try:
                 schema.prepare(writer, tables, guest=guest)
+                # From here on a lock is waited for by the thread, never on the loop.
+                writer.set_busy_timeout(0)
                 reader = _connect(opened.database, busy=250)
                 reader.pragma("query_only", True)
             except BaseException:
@@ -211,11 +213,9 @@ class Purge(Job[int]):
     The oldest rows have the lowest rowids, so no index on the time is kept for this.
     """
 
-    several = False
-
     def __init__(self, table: str, before: int) -> None:
         self._sql = (
-            f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608 # of the two names in `sweep`
+            f"DELETE FROM {table} WHERE rowid IN "  # of the two names in `sweep`
             f"(SELECT rowid FROM {table} ORDER BY rowid LIMIT {_SWEPT}) AND at < ?"
         )
         self._before = before
@@ -228,8 +228,6 @@ class Purge(Job[int]):
 
 class Probe(Job[None]):
     """Writes a little, to learn whether the disk takes it again."""
-
-    several = False
 
     def run(self, cursor: apsw.Cursor) -> None:
         """Puts what is there already."""

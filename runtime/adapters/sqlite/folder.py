@@ -14,6 +14,10 @@ class CannotOpen(Exception):
     """The data folder cannot be used. The message is for whoever started the process."""
 
 
+class InUse(CannotOpen):
+    """Another process serves from the data folder; a guest may join it."""
+
+
 class Folder:
     """The files beside the database.
 
@@ -48,7 +52,7 @@ class Folder:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
-            raise CannotOpen(
+            raise InUse(
                 f"another process (pid {holder}) serves from the data folder {self.path}: "
                 "stop it, or use another folder"
             ) from None

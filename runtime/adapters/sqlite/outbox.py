@@ -20,15 +20,15 @@ from runtime.ports import DeadLetter, Envelope
 T = TypeVar("T")
 
 _ENVELOPE = "id, type, channel, key, subject, version, time, data, traceparent"
-_READ = f"SELECT {_ENVELOPE}, seq FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_READ = f"SELECT {_ENVELOPE}, seq FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 _PARK = (
-    f"INSERT INTO parked ({_ENVELOPE}, consumer, attempts, due, reason, at) "  # noqa: S608
+    f"INSERT INTO parked ({_ENVELOPE}, consumer, attempts, due, reason, at) "
     f"VALUES ({', '.join('?' * 14)}) ON CONFLICT (consumer, id) DO UPDATE SET "
     "attempts = excluded.attempts, due = excluded.due, reason = excluded.reason, at = excluded.at"
 )
 # The consumers' names are one binding, as JSON: one statement for any number of them.
 _DUE = (
-    f"SELECT {_ENVELOPE}, consumer, attempts FROM parked "  # noqa: S608
+    f"SELECT {_ENVELOPE}, consumer, attempts FROM parked "
     "WHERE due <= ? AND consumer IN (SELECT value FROM json_each(?)) ORDER BY due LIMIT ?"
 )
 _NEXT_DUE = (
@@ -36,7 +36,7 @@ _NEXT_DUE = (
     "AND consumer IN (SELECT value FROM json_each(?)) ORDER BY due LIMIT 1"
 )
 _DEAD = (
-    f"SELECT {_ENVELOPE}, consumer, attempts, reason, at FROM parked "  # noqa: S608
+    f"SELECT {_ENVELOPE}, consumer, attempts, reason, at FROM parked "
     "WHERE due IS NULL ORDER BY rowid LIMIT ?"
 )
 _REPLAY = "UPDATE parked SET due = ?, attempts = 0 WHERE consumer = ? AND id = ? AND due IS NULL"
@@ -150,11 +150,10 @@ class Outbox:
 class Statements(Job[int]):
     """Some statements of the relay; the result is how many rows the last changed."""
 
-    __slots__ = ("_rows", "emits", "several")
+    __slots__ = ("_rows", "emits")
 
     def __init__(self, rows: Sequence[tuple[str, tuple[Any, ...]]], *, emits: bool = False) -> None:
         self._rows = rows
-        self.several = len(rows) > 1
         self.emits = emits
 
     def run(self, cursor: apsw.Cursor) -> int:

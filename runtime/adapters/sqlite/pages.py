@@ -134,8 +134,11 @@ class Pages:
     ) -> Iterator[Segment]:
         """Bindings: the values of `after`, then of the filters, then of the arms."""
         shelf = self._shelf
-        for field, _ in keys:
-            if field not in shelf.position:
+        sets = shelf.table.sets or {}
+        named = [(test.field, sets if test.op == "has" else shelf.position) for test in others]
+        named += [(field, shelf.position) for field, _ in keys]
+        for field, known in named:
+            if field not in known:
                 raise ValueError(f"{shelf.name} has no field {field}")
         take = len(keys) if nulls else 0
         source, filters, most = self._filters(others, many, take)
@@ -145,7 +148,7 @@ class Pages:
         )
         for condition, used in self._following(keys, nulls) if nulls else [([], 0)]:
             tests = [*filters, *condition]
-            head = f"SELECT {shelf.columns} FROM {source}"  # noqa: S608 # names only
+            head = f"SELECT {shelf.columns} FROM {source}"  # names only
             if many is None:
                 body, takes = head + _where(tests), most or used
             else:
@@ -183,7 +186,7 @@ class Pages:
                 narrowed = True
                 filters += [f's{place}."value" = ?{place}', f's{place}."id" = t."id"']
             elif where.op == "in":
-                values = f"SELECT value FROM json_each(?{place})"  # noqa: S608 # a number only
+                values = f"SELECT value FROM json_each(?{place})"  # a number only
                 filters.append(f't."{where.field}" IN ({values})')
             elif where.op == "eq":
                 filters.append(f't."{where.field}" = ?{place}')

@@ -46,13 +46,13 @@ class Shelf(Generic[E]):
         assigned = ", ".join(
             f"{name} = {place}" for name, place in zip(names[1:], places[1:], strict=True)
         )
-        self.select = f'SELECT {", ".join(names)} FROM "{table.name}"'  # noqa: S608
+        self.select = f'SELECT {", ".join(names)} FROM "{table.name}"'
         self.get = f'{self.select} WHERE "id" = ?'
         self.insert = (
-            f'INSERT INTO "{table.name}" ({", ".join(names)}) VALUES ({", ".join(places)})'  # noqa: S608
+            f'INSERT INTO "{table.name}" ({", ".join(names)}) VALUES ({", ".join(places)})'
         )
-        self.update = f'UPDATE "{table.name}" SET {assigned} WHERE "id" = ?1 AND "version" = ?2 - 1'  # noqa: S608
-        self.delete = f'DELETE FROM "{table.name}" WHERE "id" = ?1 AND "version" = ?2'  # noqa: S608
+        self.update = f'UPDATE "{table.name}" SET {assigned} WHERE "id" = ?1 AND "version" = ?2 - 1'
+        self.delete = f'DELETE FROM "{table.name}" WHERE "id" = ?1 AND "version" = ?2'
         self.sets: tuple[Set[E], ...] = tuple(
             Set(table.name, name, values) for name, values in (table.sets or {}).items()
         )
@@ -120,8 +120,8 @@ class Set(Generic[E]):
     def __init__(self, table: str, name: str, values: Callable[[E], Iterable[str]]) -> None:
         self.name = f"{table}__{name}"
         self.values = values
-        self.insert = f'INSERT INTO "{self.name}" ("value", "id") VALUES (?, ?)'  # noqa: S608
-        self.delete = f'DELETE FROM "{self.name}" WHERE "id" = ?'  # noqa: S608
+        self.insert = f'INSERT INTO "{self.name}" ("value", "id") VALUES (?, ?)'
+        self.delete = f'DELETE FROM "{self.name}" WHERE "id" = ?'
 
     def rows(self, entity: E) -> list[Row]:
         """The side table's rows for `entity`."""

@@ -160,7 +160,7 @@ class SqliteStore:
         for change in changes:
             if change is not None:
                 self._add[type(change)](commit, change)
-        if commit.steps:
+        if commit.steps or commit.guards:
             await self._database.commit(commit)
 
     def _entity(self, shelf: Shelf[E], row: Row) -> E:

@@ -1,0 +1,302 @@
+"""The composition root: settings → adapters → handlers → protocols. Nothing else is wired anywhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from generated import operations
+from generated.errors import PROBLEMS
+from generated.events import CONSUMERS, EVENTS
+from generated.models import Budget, BudgetPage
+from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS
+from generated.rest import routes
+from generated.storage import TABLES
+from generated.values import ARGUMENTS, RESULTS
+from handlers.auth import AuthHandlers
+from handlers.budget import BudgetHandlers
+from handlers.customer import CustomerHandlers
+from handlers.expense import ExpenseHandlers
+from handlers.notification import NotificationHandlers
+from handlers.order import OrderHandlers
+from handlers.search import SearchHandlers
+from handlers.task import TaskHandlers
+from handlers.transaction import TransactionHandlers
+from runtime.adapters.clock import SystemClock
+from runtime.adapters.embedded_bus import EmbeddedBus
+from runtime.adapters.fanout import LocalFanout
+from runtime.adapters.mailfolder import MailFolder
+from runtime.adapters.no_index import NoIndex
+from runtime.adapters.sqlite import Database, InUse, SqliteStore
+from runtime.adapters.tantivy_index import TantivyIndex
+from runtime.call import Call
+from runtime.documents import Documents
+from runtime.edge import Edge
+from runtime.gate import Gate, KnownTokens
+from runtime.ids import TypeIds
+from runtime.log import LogWriter, RequestLog, install
+from runtime.metrics import Metrics
+from runtime.monitor import Monitor
+from runtime.pages import pages
+from runtime.paging import Pager
+from runtime.passwords import Passwords
+from runtime.ports import Clock, Consumer
+from runtime.problem import PLATFORM_PROBLEMS
+from runtime.ratelimit import Limiter
+from runtime.settings import Settings
+from runtime.tokens import AccessTokens
+
+logger = logging.getLogger("budget.app")
+T = TypeVar("T")
+_HERE = Path(__file__).parent
+_SPEC = _HERE / "generated" / "openapi.json"
+_TITLE = "Budget Manager"
+
+
+class Platform:
+    """Everything wired, over the adapters that the settings ask for: today the embedded ones."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        index: TantivyIndex | NoIndex,
+        *,
+        clock: Clock,
+        passwords: Passwords,
+        log: LogWriter,
+        interpreted: bool,
+    ) -> None:
+        secret = settings.signing_secret()
+        ids, pager, known, fanout = TypeIds(), Pager(secret), KnownTokens(), LocalFanout()
+        mailer = MailFolder(settings.data_dir / "mail", settings.mail_from, clock)
+        tokens = AccessTokens(secret, settings.jwt_issuer, settings.jwt_audience, clock)
+        names = sorted({operation.service for operation in OPERATIONS.values()})
+        stores = {name: SqliteStore(database, TABLES, name) for name in names}
+        shared: dict[str, Any] = {"ids": ids, "clock": clock, "pager": pager}
+        mailed: dict[str, Any] = {
+            "mailer": mailer,
+            "secret": secret,
+            "public_url": settings.public_url,
+        }
+
+        # One row a service: its store, what all share, and what it alone needs.
+        self.auth = AuthHandlers(
+            store=stores["auth"],
+            tokens=tokens,
+            passwords=passwords,
+            known=known,
+            fanout=fanout,
+            **mailed,
+            **shared,
+        )
+        self.budget = BudgetHandlers(
+            store=stores["budget"], addresses=self.auth, **mailed, **shared
+        )
+        self.expense = ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
+        self.customer = CustomerHandlers(store=stores["customer"], **shared)
+        self.order = OrderHandlers(store=stores["order"], customers=self.customer, **shared)
+        self.transaction = TransactionHandlers(store=stores["transaction"], **shared)
+        self.task = TaskHandlers(store=stores["task"], **shared)
+        self.search = SearchHandlers(store=stores["search"], index=index, **shared)
+        self.notification = NotificationHandlers(
+            store=stores["notification"], fanout=fanout, **shared
+        )
+        services = {name: getattr(self, name) for name in names}
+
+        limiter = Limiter(settings.rate_limit_factor)
+        self.metrics = metrics = Metrics()
+        self.gate = gate = Gate(
+            handlers={
+                operation.id: getattr(services[operation.service], operation.method)
+                for operation in OPERATIONS.values()
+            },
+            levels={
+                resource: getattr(services[service], method)
+                for resource, (service, method) in LEVEL_METHODS.items()
+            },
+            ranks=LEVELS,
+            stores=stores,
+            results=RESULTS,
+            identities=self.auth,
+            known=known,
+            limiter=limiter,
+        )
+        self.consumers = [
+            Consumer(
+                name=rule.name,
+                service=rule.service,
+                channel=rule.channel,
+                types=rule.types,
+                decode=lambda envelope: EVENTS[envelope.type].decode(envelope),
+                handle=getattr(services[rule.service], rule.method),
+                keyed=rule.name not in _UNKEYED,
+            )
+            for rule in CONSUMERS
+        ]
+        self.clock = clock
+        self.database = database
+        self.index = index
+        self.fanout = fanout
+        self.passwords = passwords
+        self.ready = False
+        self.bus = EmbeddedBus(database)
+        self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
+        self.edge = Edge(
+            router=routes(gate),
+            interpreter=_interpreter(gate) if interpreted else None,
+            problems=PROBLEMS,
+            metrics=metrics,
+            log=RequestLog(log, settings.log_level),
+            monitor=self.monitor if settings.monitor_rate else None,
+            pages=pages(
+                spec=_SPEC,
+                problems=PROBLEMS,
+                metrics=metrics,
+                health=[database],
+                ready=lambda: self.ready,
+            ),
+            lifespan=self,
+            limiter=limiter,
+            documents=Documents(_TITLE, "/openapi.json"),
+            origins=settings.cors_origins,
+            trusted_proxies=settings.trusted_proxies,
+            secure=settings.public_url.startswith("https:"),
+        )
+        self._measure()
+
+    def _measure(self) -> None:
+        """The gauges that an operator watches."""
+        gauge = self.metrics.gauge
+        backlog = self.bus.backlog
+        gauge("outbox_events", "Events that wait in the outbox.", lambda: backlog().waiting)
+        gauge("outbox_age_seconds", "The oldest event's age.", lambda: backlog().age)
+        gauge("commits_waiting", "Commits under way.", lambda: self.database.waiting)
+        gauge("dead_letters", "Events that were given up.", lambda: backlog().dead)
+
+    async def start(self) -> None:
+        """Begins to deliver events; ready when it returns."""
+        await self.bus.start(self.consumers)
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Takes no new work, lets what runs end, and closes the stores."""
+        self.ready = False
+        self.fanout.close()
+        await self.bus.stop()
+        await self.index.close()
+        self.monitor.close()
+        self.passwords.close()
+        await self.database.close()
+
+    async def drained(self) -> bool:
+        """Waits until every event has had its effect; False for a guest, whose server sees to it."""
+        return self.ready and await self.bus.drained(60)
+
+    async def budgets_of(self, email: str) -> list[Budget] | None:
+        """What `list-budgets` shows: the account's budgets, or None without such an account."""
+        caller = await self.auth.caller_of(email)
+        if caller is None:
+            return None
+        found: list[Budget] = []
+        token: str | None = None
+        while True:
+            call = Call(operations.LIST_BUDGETS, "cli", "list-budgets")
+            call.caller = caller
+            page: BudgetPage = await self.budget.list_budgets(call, page_size=200, page_token=token)
+            found += page.items
+            token = page.next_page_token
+            if token is None:
+                return found
+
+
+# Consumers whose batches may hold events of several keys.
+_UNKEYED = frozenset({"indexExpenses"})
+
+
+def _interpreter(gate: Gate) -> Any:
+    """connexion over the specs as they are now; PyYAML and connexion are loaded for it alone."""
+    import yaml
+
+    from runtime.interpreted import Interpreted
+
+    text = (_HERE / "specs" / "openapi.yaml").read_bytes()
+    return Interpreted(yaml.load(text, yaml.CSafeLoader), gate, OPERATIONS, ARGUMENTS, RESULTS)  # noqa: S506
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    passwords: Passwords | None = None,
+    log: LogWriter | None = None,
+    guest: bool = False,
+    interpreted: bool = False,
+) -> Platform:
+    """The platform over `settings`. Raises SettingsError, and CannotOpen for the data folder."""
+    settings.require_adapters(())
+    missing = [each.code for each in PLATFORM_PROBLEMS if each.code not in PROBLEMS]
+    if missing:
+        raise RuntimeError(f"specs/openapi.yaml: x-problems lacks {', '.join(missing)}")
+    clock = clock or SystemClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = await Database.open(
+        settings.data_dir, TABLES, clock=clock, ids=TypeIds(), guest=guest
+    )
+    # The index has one opener, and that is the server.
+    index = NoIndex() if guest else TantivyIndex(settings.data_dir / "search", today=clock.today)
+    return Platform(
+        settings,
+        database,
+        index,
+        clock=clock,
+        passwords=passwords or Passwords(),
+        log=log or LogWriter(sys.stdout.buffer),
+        interpreted=interpreted,
+    )
+
+
+async def run(settings: Settings, *, interpreted: bool = False) -> None:
+    """Serves until it is told to stop."""
+    from runtime.serve import serve
+
+    log = LogWriter(sys.stdout.buffer)
+    install(log, settings.log_level)
+    platform = await build(settings, log=log, interpreted=interpreted)
+
+    def ready() -> None:
+        where = f"http://{settings.host}:{settings.port}"
+        logger.info("ready at %s (docs: %s/docs), everything embedded", where, where)
+
+    try:
+        await serve(
+            platform.edge,
+            settings.host,
+            settings.port,
+            start=platform.start,
+            stop=platform.stop,
+            ready=ready,
+        )
+    finally:
+        log.close()
+
+
+async def administer(settings: Settings, work: Callable[[Platform], Awaitable[T]]) -> T:
+    """Does one piece of work for the command line: beside the server that runs, or in its place."""
+    log = LogWriter(sys.stderr.buffer)
+    install(log, "warning")
+    try:
+        platform = await build(settings, log=log)
+        await platform.start()
+    except InUse:
+        # That server delivers the events of what is written beside it.
+        platform = await build(settings, log=log, guest=True)
+    try:
+        return await work(platform)
+    finally:
+        await platform.stop()
+        log.close()
