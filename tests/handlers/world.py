@@ -1,4 +1,4 @@
-"""What the handlers' tests stand on: the embedded adapters in a folder, and a clock that is turned."""
+"""What the handlers' tests stand on: the embedded adapters in a folder, and a turnable clock."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class World:
         assert await self.bus.drained()
         assert await self.bus.dead_letters() == []
 
-    async def turn(self, **span: float) -> None:
+    def turn(self, **span: float) -> None:
         """Turns the clock: `turn(minutes=10)`; what is due then is delivered."""
         self.clock.turn(timedelta(**span))
         self.bus.nudge(parked=True)
