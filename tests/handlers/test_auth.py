@@ -290,7 +290,7 @@ async def test_a_reset_token_is_good_for_ten_minutes(
     await world.carry(auth=auth.handlers)
     await auth.forgot()
     await world.drained()
-    world.turn(minutes=minutes)
+    await world.turn(minutes=minutes)
     if good:
         await auth.reset(world.mailed_token())
     else:
@@ -302,7 +302,7 @@ async def test_a_verification_is_good_for_a_day(auth: Auth, world: World) -> Non
     await auth.register()
     await world.carry(auth=auth.handlers)
     await world.drained()
-    world.turn(hours=24)
+    await world.turn(hours=24)
     with pytest.raises(MailedTokenInvalid):
         await auth.verify(world.mailed_token())
 
@@ -323,7 +323,7 @@ async def test_a_new_password_ends_the_reset_tokens_that_wait(auth: Auth, world:
         await auth.forgot()
         await world.drained()
         tokens.append(world.mailed_token())
-    world.turn(seconds=1)
+    await world.turn(seconds=1)
     await auth.reset(tokens[1])
     with pytest.raises(MailedTokenInvalid):
         await auth.reset(tokens[0])
@@ -385,9 +385,9 @@ async def test_a_session_that_is_not_refreshed_for_a_month_expires(
     auth: Auth, world: World
 ) -> None:
     signed_in = await auth.register()
-    world.turn(days=29)
+    await world.turn(days=29)
     renewed = await auth.refresh(signed_in.refresh_token)
-    world.turn(days=30)
+    await world.turn(days=30)
     with pytest.raises(RefreshTokenInvalid):
         await auth.refresh(renewed.refresh_token)
 
@@ -395,7 +395,7 @@ async def test_a_session_that_is_not_refreshed_for_a_month_expires(
 async def test_no_session_outlives_half_a_year(auth: Auth, world: World) -> None:
     signed_in = await auth.register()
     for _ in range(9):
-        world.turn(days=20)
+        await world.turn(days=20)
         if _ < 8:
             signed_in = await auth.refresh(signed_in.refresh_token)
     with pytest.raises(RefreshTokenInvalid):
@@ -405,7 +405,7 @@ async def test_no_session_outlives_half_a_year(auth: Auth, world: World) -> None
 async def test_an_access_token_ends_after_fifteen_minutes(auth: Auth, world: World) -> None:
     signed_in = await auth.register()
     assert signed_in.expires_in == 900
-    world.turn(minutes=15)
+    await world.turn(minutes=15)
     with pytest.raises(Unauthenticated):
         await auth.handlers.identify(signed_in.access_token)
 
@@ -506,7 +506,7 @@ async def test_dead_sessions_are_swept_up_by_the_next_sign_in(auth: Auth, world:
     await auth.register()
     for _ in range(5):
         await auth.login()
-    world.turn(days=31)
+    await world.turn(days=31)
     await auth.login()
     page = await auth.store.page(SessionRecord, Query())
     assert len(page.items) == 1
@@ -529,7 +529,7 @@ async def test_a_ticket_is_good_for_thirty_seconds_and_while_its_session_stands(
 ) -> None:
     caller = await auth.caller(await auth.register())
     late = await auth.handlers.create_socket_ticket(call(op.CREATE_SOCKET_TICKET, caller))
-    world.turn(seconds=30)
+    await world.turn(seconds=30)
     with pytest.raises(Unauthenticated):
         await auth.handlers.redeem(late.ticket)
     void = await auth.handlers.create_socket_ticket(call(op.CREATE_SOCKET_TICKET, caller))

@@ -95,7 +95,7 @@ class World:
         assert await self.bus.drained()
         assert await self.bus.dead_letters() == []
 
-    def turn(self, **span: float) -> None:
+    async def turn(self, **span: float) -> None:
         """Turns the clock: `turn(minutes=10)`; what is due then is delivered."""
         self.clock.turn(timedelta(**span))
         self.bus.nudge(parked=True)
