@@ -86,7 +86,7 @@ bench: $(VENV)/.dev ## measure what a call costs, step by step, and beside other
 .PHONY: audit
 audit: $(VENV)/.dev ## known vulnerabilities of the locked packages, and a security lint of our own code
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive $(HANDWRITTEN)
-	@$(PY) -m pip_audit --require-hashes --disable-pip --requirement requirements/dev.lock
+	@$(PY) -m pip_audit --strict --require-hashes --disable-pip --requirement requirements/dev.lock
 
 # --- the environment -----------------------------------------------------------------------------
 
