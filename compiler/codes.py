@@ -9,11 +9,11 @@ CODES: dict[str, str] = {
     "unreadable": "The file is not there, is not UTF-8, or cannot be read.",
     "two-files": "Two files could be the same spec.",
     "no-spec": "The folder holds no OpenAPI document.",
+    "too-deep": "Nested, or referred to, too deeply.",
     # YAML and JSON
     "yaml-syntax": "The file is not YAML.",
     "yaml-empty": "The file holds no document.",
     "yaml-documents": "The file holds a second document.",
-    "yaml-depth": "Nested too deeply.",
     "yaml-alias": "An alias without an anchor, inside its own anchor, or standing for too much.",
     "yaml-duplicate": "A map has the same key twice.",
     "yaml-key": "A key is not text.",
@@ -45,6 +45,9 @@ CODES: dict[str, str] = {
     "bad-default": "The default is not of its type.",
     "bad-discriminator": "The discriminator does not tell the members apart.",
     "bad-decimals": "x-decimals does not give the decimals of each currency.",
+    "bad-example": "An example is not of its type.",
+    "open-object": "An object of ours without `additionalProperties: false`.",
+    "not-nullable": "An optional property of ours that is not nullable and has no default.",
     "read-write-only": "A property is readOnly and writeOnly.",
     "type-repeat": "A repeated type differs from the schema that its x-type names.",
     # paths and operations

@@ -17,6 +17,15 @@ from compiler.source import File, Report, Span, SpecErrors, read
 
 _TREES = (".yaml", ".yml", ".json")
 _SCHEMAS = (".graphql", ".graphqls", ".gql")
+# Errors in OpenAPI that leave what it says of operations and types whole.
+_LEAVES_NO_HOLE = frozenset(
+    (
+        *("unknown-key", "ref-sibling", "bad-example", "bad-default", "misplaced-bound"),
+        *("type-repeat", "bad-discriminator", "read-write-only", "bad-decimals", "bad-pattern"),
+        *("unknown-role", "unknown-security", "unsupported-security", "unexpected-body"),
+        *("no-success", "duplicate-parameter", "path-parameter", "bad-bounds"),
+    )
+)
 
 
 def load(specs: Path, name_prefix: str | None = None) -> Contract:
@@ -26,22 +35,44 @@ def load(specs: Path, name_prefix: str | None = None) -> Contract:
     """
     report = Report()
     folder = _Folder(specs, str(specs) if name_prefix is None else name_prefix, report)
+    try:
+        contract = _load(folder, report)
+    except RecursionError:
+        # A chain of hundreds of schemas, each an allOf of the next: readers recurse.
+        message = "the specs refer too deeply to be compiled"
+        report.add(Span(folder.prefix, 1, 1), "too-deep", message)
+        contract = None
+    report.raise_any()
+    assert contract is not None, "a document that is none is reported"
+    return contract
+
+
+def _load(folder: _Folder, report: Report) -> Contract | None:
+    """The Contract; None after reporting why there is none.
+
+    A spec with an error is not held against the others: what is missing in it would be reported
+    again and again. The rest is, so that one run tells as much as it can.
+    """
     trees = folder.trees()
-    openapi = parse_openapi(trees["openapi"], report) if "openapi" in trees else None
-    graphql, proto = folder.graphql(), folder.protos()
-    if "openapi" not in trees and not report.errors:
-        message = "no OpenAPI document is here: openapi.yaml or openapi.json"
-        report.add(Span(folder.prefix, 1, 1), "no-spec", message)
+    if "openapi" not in trees:
+        if not report.errors:
+            message = "no OpenAPI document is here: openapi.yaml or openapi.json"
+            report.add(Span(folder.prefix, 1, 1), "no-spec", message)
+        folder.graphql()
+        folder.protos()
+        return None
+    openapi = parse_openapi(trees["openapi"], report)
+    whole = all(error.code in _LEAVES_NO_HOLE for error in report.errors)
+    graphql = report.clean(folder.graphql)
+    proto = report.clean(folder.protos)
     asyncapi = None
     if openapi is not None and "asyncapi" in trees:
         names = {Path(openapi.root.file.name).name: openapi.root}
-        asyncapi = parse_asyncapi(trees["asyncapi"], names, openapi.reader, report)
-    if openapi is None or report.errors:
-        report.raise_any()
-        raise AssertionError("a document that is none is reported")
-    contract = link(Specs(openapi, graphql, proto, asyncapi), report)
-    report.raise_any()
-    return contract
+        tree, outer = trees["asyncapi"], openapi.reader
+        asyncapi = report.clean(lambda: parse_asyncapi(tree, names, outer, report))
+    if openapi is None or not whole:
+        return None
+    return link(Specs(openapi, graphql, proto, asyncapi), report)
 
 
 class _Folder:
@@ -51,7 +82,11 @@ class _Folder:
         self.path = path
         self.prefix = prefix
         self.report = report
-        self.paths = sorted(path.iterdir()) if path.is_dir() else []
+        self.paths: list[Path] = []
+        try:
+            self.paths = sorted(path.iterdir())
+        except OSError as error:
+            report.add(Span(prefix, 1, 1), "unreadable", error.strerror or "cannot be read")
 
     def read(self, path: Path) -> File | None:
         """A file's text; None after reporting why there is none."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from compiler.codes import CODES
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,6 +55,12 @@ class Report:
         if code not in CODES:
             raise KeyError(code)
         self.errors.append(SpecError(span, message, code))
+
+    def clean(self, read: Callable[[], Read | None]) -> Read | None:
+        """What `read` gives, or None when it reported an error."""
+        before = len(self.errors)
+        found = read()
+        return found if len(self.errors) == before else None
 
     def raise_any(self) -> None:
         """Raises SpecErrors when there is any error."""

@@ -10,6 +10,7 @@ from compiler.link.access import AccessLinker
 from compiler.link.entities import EntityLinker
 from compiler.link.events import EventLinker
 from compiler.link.graphql import GraphLinker
+from compiler.link.habits import check_habits
 from compiler.link.internal import InternalLinker
 from compiler.link.protobuf import ProtoLinker
 from compiler.link.types import Known
@@ -36,6 +37,8 @@ def link(specs: Specs, report: Report) -> Contract:
     known = Known(openapi.schemas)
     AccessLinker(openapi, known, report).link()
     EntityLinker(openapi, known, report).link()
+    if openapi.owned:
+        check_habits(openapi, known, report)
     modules = naming.unique(
         {operation.service for operation in openapi.operations} | openapi.tags.keys(), naming.module
     )

@@ -88,12 +88,14 @@ class EventSchemas(Schemas):
     """AsyncAPI's schemas. A `$ref` into OpenAPI is a name; one of its own is what stands there."""
 
     outer: Schemas
+    open: list[str]
 
     @classmethod
     def inside(cls, root: Node, refs: Refs, report: Report, outer: Schemas) -> EventSchemas:
         """Those of the document at `root`; names are those of `outer`."""
         found = cls(root, refs, report, strict=outer.strict, modern=True)
         found.outer = outer
+        found.open = []
         found.deep.pointers.clear()
         return found
 
@@ -132,8 +134,10 @@ def parse_asyncapi(
         place = root.child("asyncapi").span
         report.add(place, "bad-version", f"AsyncAPI 3.0 is read, not {version!r}")
         return None
-    Shape(ASYNCAPI, report, strict=outer.strict).check(root, Named("document"))
-    return _Reader(root, openapi, outer, report).read()
+    reader = _Reader(root, openapi, outer, report)
+    follow = reader.refs.follow_inside
+    Shape(ASYNCAPI, report, follow, strict=outer.strict).check(root, Named("document"))
+    return reader.read()
 
 
 class _Reader:

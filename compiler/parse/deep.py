@@ -24,12 +24,14 @@ class Deep:
         self.nodes = nodes
         self.names = {id(node): name for name, node in nodes.items()}
         self.pointers: dict[int, str] = {}
+        self.targets: list[Node] = []
         for pointer in sorted(_references(root)):
             target: Node | None = root
             for step in steps(pointer[1:]):
                 target = Refs.step(target, step) if target else None
             if target is not None and target.get("$ref") is None:
                 self.pointers.setdefault(id(target), pointer)
+                self.targets.append(target)
 
     def name(self, node: Node) -> str | None:
         """The name of a schema that is such a target; None of any other."""

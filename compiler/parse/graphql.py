@@ -102,6 +102,9 @@ def parse_graphql(file: File, report: Report) -> Graph | None:
     except GraphQLError as error:
         _relay(file, report, [error])
         return None
+    except RecursionError:
+        report.add(file.start, "too-deep", "nested too deeply")
+        return None
     errors: Iterable[GraphQLError] = validate_sdl(document)
     schema = None
     if not errors:

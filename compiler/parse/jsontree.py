@@ -70,7 +70,7 @@ class _Reader:
         kind, text, position = self.token("a value")
         if kind == "mark" and text in "{[":
             if depth >= MOST_DEPTH:
-                raise self.stop(position, f"nested deeper than {MOST_DEPTH} levels", "yaml-depth")
+                raise self.stop(position, f"nested deeper than {MOST_DEPTH} levels", "too-deep")
             return self.map(position, depth) if text == "{" else self.list(position, depth)
         if kind == "mark":
             raise self.stop(position, f"expected a value, found {text!r}")

@@ -68,7 +68,9 @@ class _Reader:
         self.security = self.tables.security()
 
     def read(self) -> OpenApi:
-        Shape(self.table, self.report, strict=self.owned).check(self.root, Named("document"))
+        Shape(self.table, self.report, self.refs.follow, strict=self.owned).check(
+            self.root, Named("document")
+        )
         self._refuse(self.root, "webhooks")
         info = self.root.child("info")
         operations = self._operations()

@@ -25,7 +25,7 @@ from compiler.parse.shape import (
 )
 
 METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
-PROTOCOLS = ("rest", "graphql", "grpc")
+PROTOCOLS = ("graphql", "grpc")
 COMPARISONS = ("eq", "gte", "lte", "has", "missing")
 GRPC_STATUS = (
     "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "

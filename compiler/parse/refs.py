@@ -41,7 +41,7 @@ class Refs:
         if root is None:
             self.wrong(node, f"{text!r} is in another file, which is not read", "foreign-ref")
             return None
-        if not mark or (pointer and not pointer.startswith("/")):
+        if not mark or not pointer.startswith("/"):
             self.wrong(node, f"{text!r} is no reference of the form '#/…'")
             return None
         found: Node | None = root
@@ -70,3 +70,8 @@ class Refs:
             seen.add(id(here))
             here = self.target(here)
         return here
+
+    def follow_inside(self, node: Node) -> Node | None:
+        """As `follow`, but nothing where a `$ref` leads to another file: that is checked there."""
+        target = self.follow(node)
+        return target if target is not None and target.file is self.root.file else None

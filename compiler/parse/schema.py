@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from compiler import naming
 from compiler.ir import Field, Kind, Type
+from compiler.parse.cycles import endless
 from compiler.parse.deep import Deep, component
 from compiler.parse.keywords import Keywords
 from compiler.parse.merge import Conflict, merge
@@ -13,6 +14,7 @@ from compiler.parse.node import Node
 from compiler.parse.refs import Refs
 from compiler.parse.schema_checks import SchemaChecks
 from compiler.parse.schema_shape import ANNOTATIONS
+from compiler.parse.tags import tagged, written_tags
 from compiler.source import Report
 
 # What a schema says that is not its type: of the property, or of how it is shown or kept.
@@ -36,13 +38,20 @@ class Schemas:
         self.nodes: dict[str, Node] = dict(self.root.child("components").child("schemas").items())
         self.types: dict[str, Type] = {}
         self.keywords = Keywords(self.report, self.strict, self.modern)
+        self.reading: set[str] = set()
         # By node: responses and parameters are shared by many operations.
         self.seen: dict[int, Type] = {}
-        self.open: list[str] = []
         self.defaults: list[tuple[Node, Type]] = []
+        self.examples: list[tuple[Node, Type]] = []
         self.unions: list[tuple[Node, Type]] = []
         self.repeats: list[tuple[Node, Type, str]] = []
         self.deep = Deep(self.root, self.nodes)
+        starts = [*self.nodes.values(), *self.deep.targets]
+        circles = {id(node): Type("any", node.span) for node in endless(starts, self.refs)}
+        self.seen |= circles
+        self.types |= {
+            n: circles[id(node)] for n, node in self.nodes.items() if id(node) in circles
+        }
 
     def named(self, name: str) -> Type:
         """The type of the schema called `name`; anything where there is none, which is reported."""
@@ -50,14 +59,13 @@ class Schemas:
             node = self.nodes.get(name)
             if node is None:
                 return Type("any", self.root.span)
-            if name in self.open:
-                chain = " → ".join([*self.open[self.open.index(name) :], name])
-                self.report.add(node.key, "ref-cycle", f"{chain} contains itself by allOf")
+            if name in self.reading:
+                message = f"merging {name} asks for {name} merged: take the property apart"
+                self.report.add(node.key, "ref-cycle", message)
                 return Type("any", node.span)
-            self.open.append(name)
-            type = self.read(node)
-            self.open.pop()
-            self.types.setdefault(name, type)
+            self.reading.add(name)
+            self.types[name] = self.read(node)
+            self.reading.discard(name)
         return self.types[name]
 
     def expand(self, type: Type) -> Type:
@@ -80,6 +88,12 @@ class Schemas:
 
     def read(self, node: Node) -> Type:
         """The type that stands at `node`."""
+        type = self._whole(node)
+        if self.strict and node.get("example") is not None:
+            self.examples.append((node.child("example"), type))
+        return type
+
+    def _whole(self, node: Node) -> Type:
         parts: list[Type] = []
         if node.get("$ref") is not None:
             reference = self._reference(node)
@@ -142,7 +156,7 @@ class Schemas:
         place = node.child(key).span
         found = node.get("discriminator")
         property_name = found.text("propertyName") if found else None
-        mapping = self._mapping(found) if found else ()
+        mapping = written_tags(found) if found else ()
         union = Type(
             "union",
             place,
@@ -153,32 +167,9 @@ class Schemas:
             exclusive=key == "oneOf",
         )
         if found:
-            union = self._tagged(found, union)
+            union = tagged(found, union, self.report)
             self.unions.append((found, union))
         return union
-
-    def _mapping(self, node: Node) -> tuple[tuple[str, str], ...]:
-        """(tag, schema name), as far as it is written."""
-        rows = []
-        for tag, target in node.child("mapping").items():
-            text = target.value if isinstance(target.value, str) else ""
-            rows.append((tag, component(text) or text))
-        return tuple(rows)
-
-    def _tagged(self, node: Node, union: Type) -> Type:
-        """The union with a tag for each member: its name where no other is written."""
-        names = {member.ref for member in union.members if member.kind == "ref"}
-        for tag, name in union.mapping:
-            if name not in names:
-                place = node.child("mapping").child(tag).key
-                message = f"{tag!r} stands for {name!r}, which is no member"
-                self.report.add(place, "bad-discriminator", message)
-        if len(names) < len(union.members):
-            message = "with a discriminator every member is a $ref to a schema of its own"
-            self.report.add(node.key, "bad-discriminator", message)
-        written = {name for _, name in union.mapping}
-        rest = tuple((name, name) for name in sorted(filter(None, names - written)))
-        return replace(union, mapping=tuple(sorted((*union.mapping, *rest))))
 
     # ---- one schema's own keywords
 
@@ -293,6 +284,8 @@ class Schemas:
 
     def finish(self) -> None:
         """The checks that look through names."""
-        SchemaChecks(self.report, self.named, self.expand).check(
-            self.defaults, self.unions, self.repeats
-        )
+        checks = SchemaChecks(self.report, self.named, self.expand)
+        checks.values(self.defaults, "bad-default", "the default")
+        checks.values(self.examples, "bad-example", "the example")
+        checks.tags(self.unions)
+        checks.repeated(self.repeats)

@@ -19,23 +19,22 @@ class SchemaChecks:
     named: Callable[[str], Type]
     expand: Callable[[Type], Type]
 
-    def check(
-        self,
-        defaults: list[tuple[Node, Type]],
-        unions: list[tuple[Node, Type]],
-        repeats: list[tuple[Node, Type, str]],
-    ) -> None:
-        """Reports defaults of another type, tags that do not tell, repeated types that differ."""
-        for node, type in defaults:
+    def values(self, listed: list[tuple[Node, Type]], code: str, what: str) -> None:
+        """Reports values that are not of their type."""
+        for node, type in listed:
             reason = misfit(node.plain(), type, self.named)
             if reason:
-                self.report.add(
-                    node.span, "bad-default", f"the default is not of its type: {reason}"
-                )
+                self.report.add(node.span, code, f"{what} is not of its type: {reason}")
+
+    def tags(self, unions: list[tuple[Node, Type]]) -> None:
+        """Reports discriminators that do not tell the members apart."""
         for node, union in unions:
             self._check_tags(node, union)
-        for node, repeated, name in repeats:
-            self._check_repeat(node, repeated, name)
+
+    def repeated(self, repeats: list[tuple[Node, Type, str]]) -> None:
+        """Reports repeated types that differ from what their x-type names."""
+        for node, told, name in repeats:
+            self._check_repeat(node, told, name)
 
     def _check_tags(self, node: Node, union: Type) -> None:
         for tag, name in union.mapping:

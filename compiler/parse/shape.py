@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from compiler.naming import nearest
@@ -110,17 +110,36 @@ TEXTS = ListOf(NAME)
 
 
 class Shape:
-    """A table of records and the strictness: whether unknown `x-` keys are refused."""
+    """A table of records; how a `$ref` is followed, as its target is held to what is wanted at the
+    reference; and the strictness: whether unknown `x-` keys are refused."""
 
-    def __init__(self, table: Mapping[str, Want], report: Report, *, strict: bool) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Want],
+        report: Report,
+        follow: Callable[[Node], Node | None],
+        *,
+        strict: bool,
+    ) -> None:
         self.table = table
         self.report = report
+        self.follow = follow
         self.strict = strict
+        self.checked: set[tuple[int, str]] = set()
 
     def check(self, node: Node, want: Want) -> None:
         """Reports every place of `node` that is not as `want` has it."""
         if isinstance(want, Named):
-            want = self.table[want.row]
+            if (id(node), want.row) in self.checked:
+                return
+            self.checked.add((id(node), want.row))
+            row, want = want, self.table[want.row]
+            if isinstance(want, Record) and want.ref and node.get("$ref") is not None:
+                self.reference(node, want)
+                target = self.follow(node) if isinstance(node.child("$ref").value, str) else None
+                if target is not None:
+                    self.check(target, row)
+                return
         if isinstance(want, Either):
             chosen = next((one for one in want.wants if self.is_kind(node, one)), None)
             if chosen is None:
@@ -190,9 +209,6 @@ class Shape:
 
     def record(self, node: Node, want: Record) -> None:
         """Checks a map with known keys."""
-        if want.ref and node.get("$ref") is not None:
-            self.reference(node, want)
-            return
         for key, value in node.items():
             known = want.required.get(key) or want.optional.get(key)
             if known is not None:

@@ -129,7 +129,7 @@ class _Builder:
         mapping = isinstance(event, MappingStartEvent)
         node = self.node(event, {} if mapping else [])
         if len(self.stack) >= MOST_DEPTH:
-            raise self.stop(node.span, "yaml-depth", f"nested deeper than {MOST_DEPTH} levels")
+            raise self.stop(node.span, "too-deep", f"nested deeper than {MOST_DEPTH} levels")
         if event.tag and event.tag != _TAG + ("map" if mapping else "seq"):
             self.report.add(node.span, "yaml-tag", f"the tag {event.tag} is not supported")
         self.stack.append((node, [], event.anchor))
@@ -160,7 +160,7 @@ class _Builder:
                 here.span, "yaml-alias", f"aliases stand for more than {MOST_ALIASED} nodes"
             )
         if len(self.stack) + target.depth > MOST_DEPTH:
-            raise self.stop(here.span, "yaml-depth", f"nested deeper than {MOST_DEPTH} levels")
+            raise self.stop(here.span, "too-deep", f"nested deeper than {MOST_DEPTH} levels")
         # A node of its own, as it has a key of its own; what is below is shared.
         copy = Node(self.file, target.line, target.column, target.value)
         copy.size, copy.depth = target.size, target.depth
