@@ -57,6 +57,7 @@ class TantivyIndex:
     """
 
     def __init__(self, folder: Path, *, today: Callable[[], date] = _today) -> None:
+        self.path = folder
         self._today = today
         self._folder = IndexFolder(folder)
         try:
