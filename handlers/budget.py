@@ -23,7 +23,7 @@ from handlers.budget_figures import BudgetFigures
 from handlers.budget_members import Addresses, BudgetMembers, level_of, need, without
 from handlers.budget_summary import first_day, summarize
 from handlers.purging import purge
-from handlers.writing import Decided, decided, rewrite
+from handlers.writing import Decided, decided
 from runtime.call import Call, Caller
 from runtime.paging import Pager
 from runtime.ports import (
@@ -162,15 +162,15 @@ class BudgetHandlers:
                 ends_on=body.ends_on,
             )
             if after == budget:
-                budget = await self._figures.current(budget)
-                return decided(budget, call.remember(budget))
+                after, changes = await self._figures.refreshed(budget)
+                return decided(after, *changes, call.remember(after))
             periods = (budget.period, budget.starts_on, budget.ends_on, budget.currency)
             if periods != (after.period, after.starts_on, after.ends_on, after.currency):
                 after = after.but(counted_from=None)
             after, changes = await self._figures.changed(budget, after)
             return decided(after, *changes, call.remember(after))
 
-        return await rewrite(self._store, BudgetRecord, id, change, if_version=call.if_version)
+        return await self._figures.rewrite(id, change, if_version=call.if_version)
 
     async def delete_budget(self, call: Call, *, id: str) -> None:
         """Deletes a budget; its expenses, figures and invitations follow it."""
@@ -180,7 +180,7 @@ class BudgetHandlers:
             gone = Emit(BudgetDeleted(before=budget))
             return decided(None, Delete(budget), gone, call.remember(None))
 
-        await rewrite(self._store, BudgetRecord, id, change, if_version=call.if_version)
+        await self._figures.rewrite(id, change, if_version=call.if_version)
 
     async def get_budget_summary(
         self, call: Call, *, id: str, day: date | None = None
@@ -250,7 +250,7 @@ class BudgetHandlers:
             return decided(after.currency.value, Update(after))
 
         try:
-            return await rewrite(self._store, BudgetRecord, budget_id, change)
+            return await self._figures.rewrite(budget_id, change)
         except NotFound:
             return None
 
@@ -277,7 +277,7 @@ class BudgetHandlers:
             return decided(None, *changes)
 
         try:
-            await rewrite(self._store, BudgetRecord, budget_id, change)
+            await self._figures.rewrite(budget_id, change)
         except NotFound:
             return
 

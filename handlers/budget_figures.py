@@ -6,9 +6,10 @@ reads a budget through `current` gets today's figure, which is written on the wa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 from generated.events import (
     BudgetDeleted,
@@ -29,7 +30,7 @@ from handlers.amounts import bounded, zero
 from handlers.inbox import apply_once, grouped
 from handlers.periods import Window, window_at
 from handlers.purging import purge
-from handlers.writing import Decided, decided, rewrite
+from handlers.writing import Decided, Turns, decided, rewrite
 from runtime.ports import (
     Batch,
     Change,
@@ -44,6 +45,7 @@ from runtime.ports import (
     Where,
 )
 
+A = TypeVar("A")
 ExpenseEvent = ExpenseCreated | ExpenseUpdated | ExpenseDeleted
 
 # Percents of the limit that are told of, once a period.
@@ -52,11 +54,13 @@ _PAGE = 1000
 
 
 class BudgetFigures:
-    """Keeps and reads the figures. Every write of a budget goes through `changed`."""
+    """Keeps and reads the figures. Every write of a budget goes through here."""
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        # Counting can be at a budget without a pause: whoever else writes it gets its turn.
+        self.turns = Turns()
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -72,12 +76,10 @@ class BudgetFigures:
             return budget
 
         async def change(budget: BudgetRecord) -> Decided[BudgetRecord]:
-            if budget.counted_from == self.window(budget).start:
-                return decided(budget)
-            after, changes = await self.changed(budget, budget)
+            after, changes = await self.refreshed(budget)
             return decided(after, *changes)
 
-        return await rewrite(self._store, BudgetRecord, budget.id, change)
+        return await self.rewrite(budget.id, change)
 
     async def counters(
         self, budget_id: str, first: date, last: date | None
@@ -97,6 +99,23 @@ class BudgetFigures:
             query = Query(query.where, query.sort, _PAGE, (end.day, end.id))
 
     # --- writing ----------------------------------------------------------------------------------
+
+    async def rewrite(
+        self,
+        id: str,
+        decide: Callable[[BudgetRecord], Awaitable[Decided[A]]],
+        *,
+        if_version: int | None = None,
+    ) -> A:
+        """`handlers.writing.rewrite` of a budget, in its turn; `decide` must take none itself."""
+        async with self.turns.turn(id):
+            return await rewrite(self._store, BudgetRecord, id, decide, if_version=if_version)
+
+    async def refreshed(self, budget: BudgetRecord) -> tuple[BudgetRecord, tuple[Change, ...]]:
+        """`budget` with the figures of today's period, and what commits them, if anything does."""
+        if budget.counted_from == self.window(budget).start:
+            return budget, ()
+        return await self.changed(budget, budget)
 
     async def changed(
         self, before: BudgetRecord, after: BudgetRecord
@@ -122,8 +141,9 @@ class BudgetFigures:
 
     async def count_expenses(self, batch: Batch[ExpenseEvent]) -> None:
         """Keeps the counters, `spent` and the thresholds; a batch of one budget is one commit."""
-        for deliveries in grouped(batch, lambda event: _sides(event)[0].budget_id).values():
-            await apply_once(self._store, deliveries, self._counting)
+        for id, deliveries in grouped(batch, lambda event: _sides(event)[0].budget_id).items():
+            async with self.turns.turn(id):
+                await apply_once(self._store, deliveries, self._counting)
 
     async def _counting(self, deliveries: Sequence[Delivery[ExpenseEvent]]) -> tuple[Change, ...]:
         """The commit that counts the events, all of one budget."""

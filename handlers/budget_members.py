@@ -113,8 +113,8 @@ class BudgetMembers:
         async def change(budget: BudgetRecord) -> Decided[Budget]:
             need(call.caller, budget, "owner")
             if _membership(budget, user_id).role is body.role:
-                budget = await self._figures.current(budget)
-                return decided(budget, call.remember(budget))
+                after, changes = await self._figures.refreshed(budget)
+                return decided(after, *changes, call.remember(after))
             members = [
                 member.but(role=body.role) if member.user_id == user_id else member
                 for member in budget.members
@@ -122,7 +122,7 @@ class BudgetMembers:
             after, changes = await self._figures.changed(budget, budget.but(members=members))
             return decided(after, *changes, call.remember(after))
 
-        return await rewrite(self._store, BudgetRecord, id, change, if_version=call.if_version)
+        return await self._figures.rewrite(id, change, if_version=call.if_version)
 
     async def remove_budget_member(self, call: Call, *, id: str, user_id: str) -> None:
         """Ends a membership: an owner anybody's, a member its own. Raises OwnerFixed, Forbidden."""
@@ -133,7 +133,7 @@ class BudgetMembers:
             _, changes = await self._figures.changed(budget, without(budget, user_id))
             return decided(None, *changes, call.remember(None))
 
-        await rewrite(self._store, BudgetRecord, id, change, if_version=call.if_version)
+        await self._figures.rewrite(id, change, if_version=call.if_version)
 
     # --- invitations ------------------------------------------------------------------------------
 
@@ -226,7 +226,9 @@ class BudgetMembers:
             used = await self._used_up(invitation)
             return decided(after, *changes, *used, call.remember(after))
 
-        return await persist(self._store, attempt)
+        invitation = await self._invitation(call.caller, body)
+        async with self._figures.turns.turn(invitation.budget_id):
+            return await persist(self._store, attempt)
 
     async def _invitation(self, caller: Caller, body: AcceptInvitationInput) -> BudgetInvitation:
         """The open invitation that `body` names, by one of the two ways."""

@@ -10,11 +10,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from generated.models import (
+    AcceptInvitationInput,
     Budget,
     BudgetInput,
+    BudgetInvitation,
     Expense,
     ExpenseInput,
     ExpenseUpdate,
+    InvitationInput,
     MemberRole,
     Task,
     TaskKind,
@@ -30,6 +33,7 @@ from handlers.transaction import TransactionHandlers
 from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.call import Caller
 from runtime.gate import Gate, KnownTokens
+from runtime.ports import Query
 from runtime.problem import Unauthenticated
 from runtime.ratelimit import Limiter
 from runtime.upload import Upload
@@ -150,7 +154,8 @@ class Household:
 
     async def budget_of(self, owner: Caller, **said: Any) -> Budget:
         """A new budget: 500 USD a month, unless said otherwise."""
-        body = BudgetInput(**({"name": "Household", "limit": Decimal("500.00")} | said))
+        usual: dict[str, Any] = {"name": "Household", "limit": Decimal("500.00")}
+        body = BudgetInput(**(usual | said))
         made: Budget = await self.run(owner, "createBudget", body=body)
         return made
 
@@ -158,25 +163,18 @@ class Household:
         self, caller: Caller, budget: Budget, amount: str, *, key: str | None = None, **said: Any
     ) -> Expense:
         """A new expense: groceries, unless said otherwise."""
-        body = ExpenseInput(
-            **(
-                {
-                    "budget_id": budget.id,
-                    "description": "Market",
-                    "amount": Decimal(amount),
-                    "category": "Groceries",
-                }
-                | said
-            )
-        )
+        usual: dict[str, Any] = {
+            "budget_id": budget.id,
+            "description": "Market",
+            "amount": Decimal(amount),
+            "category": "Groceries",
+        }
+        body = ExpenseInput(**(usual | said))
         made: Expense = await self.run(caller, "createExpense", key=key, body=body)
         return made
 
     async def share(self, owner: Caller, budget: Budget, guest: Caller, role: MemberRole) -> Budget:
         """Makes `guest` a member, by an invitation."""
-        from generated.models import AcceptInvitationInput, BudgetInvitation, InvitationInput
-        from runtime.ports import Query
-
         email = f"{guest.user_id}@example.com"
         body = InvitationInput(email=email, role=role)
         await self.run(owner, "inviteToBudget", id=budget.id, body=body)
