@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -22,7 +23,7 @@ from runtime.call import ANONYMOUS, Call, Caller
 from runtime.ids import encode, uuid7
 from runtime.operation import Operation
 from runtime.paging import Pager
-from runtime.ports import Consumer, Envelope
+from runtime.ports import Consumer, Delivery, Envelope
 
 SECRET = b"a secret that only the tests know"
 
@@ -73,22 +74,24 @@ class World:
         """The entities of one service."""
         return SqliteStore(self.database, TABLES, service)
 
-    async def carry(self, **services: object) -> None:
-        """Starts the bus with all consumers of these services: `carry(auth=handlers)`."""
-        await self.bus.start(
-            [
-                Consumer(
-                    name=rule.name,
-                    service=rule.service,
-                    channel=rule.channel,
-                    types=rule.types,
-                    decode=_decode,
-                    handle=getattr(services[rule.service], rule.method),
-                )
-                for rule in CONSUMERS
-                if rule.service in services
-            ]
-        )
+    async def carry(self, heard: list[Any] | None = None, **services: object) -> None:
+        """Starts the bus with all consumers of these services: `carry(auth=handlers)`.
+
+        `heard` gets every event that any service publishes.
+        """
+        consumers = [
+            Consumer(
+                name=rule.name,
+                service=rule.service,
+                channel=rule.channel,
+                types=rule.types,
+                decode=_decode,
+                handle=getattr(services[rule.service], rule.method),
+            )
+            for rule in CONSUMERS
+            if rule.service in services
+        ]
+        await self.bus.start([*consumers, *(() if heard is None else _ears(heard))])
 
     async def drained(self) -> None:
         """Waits until every event had its effect, and none was given up."""
@@ -112,6 +115,17 @@ class World:
         found = re.search(r"token=([\w-]+)", self.mails()[-1].get_content())
         assert found
         return found[1]
+
+
+def _ears(heard: list[Any]) -> Iterator[Consumer]:
+    """One consumer a channel that takes all its events."""
+
+    async def hear(batch: Sequence[Delivery[Any]]) -> None:
+        heard.extend(delivery.event for delivery in batch)
+
+    for channel in {rule.channel for rule in CONSUMERS}:
+        types = frozenset(EVENTS)
+        yield Consumer(f"hear {channel}", "tests", channel, types, decode=_decode, handle=hear)
 
 
 def _decode(envelope: Envelope) -> Any:
