@@ -1,4 +1,4 @@
-"""The composition root: settings → adapters → handlers → protocols. Nothing else is wired anywhere."""
+"""The composition root: settings → adapters → handlers → protocols. All wiring is here."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Platform:
         await self.database.close()
 
     async def drained(self) -> bool:
-        """Waits until every event has had its effect; False for a guest, whose server sees to it."""
+        """Waits until every event has had its effect; False for a guest: its server sees to it."""
         return self.ready and await self.bus.drained(60)
 
     async def budgets_of(self, email: str) -> list[Budget] | None:
@@ -225,7 +225,7 @@ def _interpreter(gate: Gate) -> Any:
     from runtime.interpreted import Interpreted
 
     text = (_HERE / "specs" / "openapi.yaml").read_bytes()
-    return Interpreted(yaml.load(text, yaml.CSafeLoader), gate, OPERATIONS, ARGUMENTS, RESULTS)  # noqa: S506
+    return Interpreted(yaml.load(text, yaml.CSafeLoader), gate, OPERATIONS, ARGUMENTS, RESULTS)
 
 
 async def build(

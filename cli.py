@@ -86,7 +86,7 @@ def set_role(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Give an account a role; its address counts as verified. This is how the first admin is made."""
+    """Give an account a role; its address counts as verified. So the first admin is made."""
     from app import administer
     from generated.models import Role
 

@@ -15,7 +15,7 @@ class Exists(Exception):
 
 
 def scaffold(contract: Contract, name: str, folder: Path) -> Path:
-    """Writes `folder/NAME.py` with a method an operation. Raises Exists, or KeyError for the name."""
+    """Writes `folder/NAME.py`, a method an operation. Raises Exists, or KeyError for the name."""
     service = next((s for s in contract.services if s.name == name), None)
     if service is None:
         known = ", ".join(s.name for s in contract.services)

@@ -61,7 +61,7 @@ _FIRST_PARTY = (
 
 
 def differences(files: Mapping[str, str], out: Path) -> list[str]:
-    """What `write` would do, a line a file: `missing`, `differs` or `stale`; empty when all agree."""
+    """What `write` would do, a line a file: `missing`, `differs` or `stale`; empty: nothing."""
     found: list[str] = []
     for name, text in sorted({**files, _MARK: _MARK_TEXT}.items()):
         try:
@@ -78,8 +78,8 @@ def differences(files: Mapping[str, str], out: Path) -> list[str]:
 def write(files: Mapping[str, str], out: Path) -> list[str]:
     """Makes `out` hold exactly `files`, and returns what changed. Nothing changed writes nothing.
 
-    A new tree is written beside the old one and takes its place by two renames, so that a crash leaves
-    the one or the other. Raises NotOurs when `out` is a folder with somebody else's files.
+    A new tree is written beside the old one and takes its place by two renames, so that a crash
+    leaves the one or the other. Raises NotOurs when `out` is a folder with somebody else's files.
     """
     changed = differences(files, out)
     if not changed:

@@ -449,7 +449,9 @@ class OrderLine(Model):
 
 
 class OrderStatus(StrEnum):
-    """draft, confirmed, paid, shipped, delivered in this order; cancelled from any before shipped."""
+    """draft, confirmed, paid, shipped, delivered in this order; cancelled from any
+    before shipped.
+    """
 
     DRAFT = "draft"
     CONFIRMED = "confirmed"
@@ -625,7 +627,9 @@ TaskId = TypeAliasType(
 
 
 class TaskKind(StrEnum):
-    """What a background task does. sendEmail is for support and admins, reindexSearch for admins."""
+    """What a background task does. sendEmail is for support and admins, reindexSearch
+    for admins.
+    """
 
     SEND_EMAIL = "sendEmail"
     EXPORT_EXPENSES = "exportExpenses"
@@ -744,7 +748,9 @@ class AcceptInvitationInput(Model):
 
 
 class AccountBalance(Entity):
-    """The sums of one ledger in one currency. Committed with each row, so a balance reads no rows."""
+    """The sums of one ledger in one currency. Committed with each row, so a balance
+    reads no rows.
+    """
 
     created_at: Annotated[Timestamp, Field(alias="createdAt")]
     credit: MoneyTotal
@@ -766,7 +772,9 @@ class BudgetAccess(Model):
 
 
 class BudgetAccessList(Model):
-    """What somebody may do with which budgets; a budget that is not here does not exist for them."""
+    """What somebody may do with which budgets; a budget that is not here does not exist
+    for them.
+    """
 
     items: Annotated[list[BudgetAccess], Field(max_length=10000)]
 

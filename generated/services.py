@@ -499,7 +499,9 @@ class NotificationService(Protocol):
         ...
 
     async def level_on_notification(self, caller: Caller, id: str) -> str | None:
-        """The caller's level on a Notification (owner); None when it does not exist for the caller."""
+        """The caller's level on a Notification (owner); None when it does not exist for
+        the caller.
+        """
         ...
 
 
@@ -681,7 +683,9 @@ class TransactionService(Protocol):
         ...
 
     async def level_on_transaction(self, caller: Caller, id: str) -> str | None:
-        """The caller's level on a Transaction (owner); None when it does not exist for the caller."""
+        """The caller's level on a Transaction (owner); None when it does not exist for
+        the caller.
+        """
         ...
 
 

@@ -17,7 +17,9 @@ from runtime.columns import MOMENT, MONEY
 
 
 class AccountBalanceTable(SQLModel, table=True):
-    """The sums of one ledger in one currency. Committed with each row, so a balance reads no rows."""
+    """The sums of one ledger in one currency. Committed with each row, so a balance
+    reads no rows.
+    """
 
     __tablename__ = "account_balances"
     __table_args__ = (Index("account_balances:owner_id:currency", "owner_id", "currency", "id"),)

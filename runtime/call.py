@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `scopes` are what the role gives now; an unverified address leaves the user role's only."""
+    """Who calls. `scopes` are what the role gives now; an unverified address leaves the user role's
+    only.
+    """
 
     user_id: str
     session_id: str
     role: str
     scopes: frozenset[str]
     verified: bool
-    # What the role would give were the address verified: tells 403 email-unverified from 403 forbidden.
+    # What the role would give were the address verified: tells 403 email-unverified from 403
+    # forbidden.
     withheld: frozenset[str] = frozenset()
 
     @property
@@ -44,8 +47,8 @@ class Call:
         "pending",
         "protocol",
         "rate",
-        "ticket",
         "request_id",
+        "ticket",
         "token",
         "traceparent",
         "user_agent",
@@ -76,9 +79,11 @@ class Call:
         self.idempotency_key = idempotency_key
         self.if_version = if_version
         self.caller: Caller = ANONYMOUS
-        # The caller's level on the resource of the operation's first access rule, once access is checked.
+        # The caller's level on the resource of the operation's first access rule, once access is
+        # checked.
         self.level: str | None = None
-        # The idempotency record to commit with the entity; set by the gate when the call carries a key.
+        # The idempotency record to commit with the entity; set by the gate when the call carries a
+        # key.
         self.pending: Remember | None = None
         # (remaining, reset seconds) of the tightest rate limit, for the answer's headers.
         self.rate: tuple[int, float] | None = None

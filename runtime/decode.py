@@ -32,7 +32,8 @@ class Fault(Exception):
 
 Parse = Callable[[str], T]
 
-# No limit in Python's regular expressions protects from a pattern's own cost, so long text is not matched.
+# No limit in Python's regular expressions protects from a pattern's own cost, so long text is not
+# matched.
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})").fullmatch
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,3})?").fullmatch
 
@@ -45,18 +46,20 @@ def text(
 
     def parse(value: str) -> str:
         if shortest is not None and len(value) < shortest:
-            raise Fault("minLength", f"must have at least {shortest} characters")
+            raise Fault("minLength", sentence("minLength", shortest))
         if longest is not None and len(value) > longest:
-            raise Fault("maxLength", f"must have at most {longest} characters")
+            raise Fault("maxLength", sentence("maxLength", longest))
         if search is not None and not search(value):
-            raise Fault("pattern", f"must match {pattern}")
+            raise Fault("pattern", sentence("pattern", pattern))
         return value
 
     return parse
 
 
 def whole(pattern: str) -> str:
-    """`pattern` with a `$` that means the end, as in ECMA-262; Python's also matches before a newline."""
+    """`pattern` with a `$` that means the end, as in ECMA-262; Python's also matches before a
+    newline.
+    """
     return (
         pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
     )
@@ -67,7 +70,7 @@ def integer(least: int | None = None, most: int | None = None) -> Parse[int]:
 
     def parse(value: str) -> int:
         if not _INTEGER(value):
-            raise Fault("type", "must be an integer")
+            raise Fault("type", sentence("type", TYPES["integer"]))
         return _within(int(value), least, most)
 
     return parse
@@ -78,7 +81,7 @@ def number(least: float | None = None, most: float | None = None) -> Parse[float
 
     def parse(value: str) -> float:
         if len(value) > 64 or not _NUMBER(value):
-            raise Fault("type", "must be a number")
+            raise Fault("type", sentence("type", TYPES["number"]))
         return _within(float(value), least, most)
 
     return parse
@@ -89,9 +92,9 @@ N = TypeVar("N", int, float)
 
 def _within(value: N, least: float | None, most: float | None) -> N:
     if least is not None and value < least:
-        raise Fault("minimum", f"must be at least {least}")
+        raise Fault("minimum", sentence("minimum", least))
     if most is not None and value > most:
-        raise Fault("maximum", f"must be at most {most}")
+        raise Fault("maximum", sentence("maximum", most))
     return value
 
 
@@ -103,7 +106,7 @@ def boolean() -> Parse[bool]:
             return True
         if value == "false":
             return False
-        raise Fault("type", "must be true or false")
+        raise Fault("type", sentence("type", TYPES["boolean"]))
 
     return parse
 
@@ -111,7 +114,7 @@ def boolean() -> Parse[bool]:
 def choice(enum: type[EnumT]) -> Parse[EnumT]:
     """One value of an enum."""
     members: Mapping[str, EnumT] = {str(member.value): member for member in enum}
-    message = f"must be one of {', '.join(members)}"
+    message = sentence("enum", ", ".join(members))
 
     def parse(value: str) -> EnumT:
         try:
@@ -125,7 +128,7 @@ def choice(enum: type[EnumT]) -> Parse[EnumT]:
 def one_of(*values: Any) -> Parse[Any]:
     """One of the values, compared as text."""
     members = {str(value): value for value in values}
-    message = f"must be one of {', '.join(members)}"
+    message = sentence("enum", ", ".join(members))
 
     def parse(value: str) -> Any:
         try:
@@ -144,7 +147,7 @@ def day(pattern: str | None = None) -> Parse[date]:
         try:
             return date.fromisoformat(shaped(value))
         except ValueError:
-            raise Fault("format", "must be a day, as 2026-01-31") from None
+            raise Fault("format", sentence("format", FORMATS["date"])) from None
 
     return parse
 
@@ -157,7 +160,7 @@ def moment(pattern: str | None = None) -> Parse[datetime]:
         try:
             return instant(shaped(value))
         except ValueError:
-            raise Fault("format", "must be a moment, as 2026-01-31T09:30:00.000Z") from None
+            raise Fault("format", sentence("format", FORMATS["date-time"])) from None
 
     return parse
 
@@ -180,9 +183,9 @@ def array(
     def parse(value: str) -> list[T]:
         parts = value.split(separator) if value else []
         if fewest is not None and len(parts) < fewest:
-            raise Fault("minItems", f"must have at least {fewest} items")
+            raise Fault("minItems", sentence("minItems", fewest))
         if most is not None and len(parts) > most:
-            raise Fault("maxItems", f"must have at most {most} items")
+            raise Fault("maxItems", sentence("maxItems", most))
         return [item(part) for part in parts]
 
     return parse
@@ -247,7 +250,9 @@ class JsonBody(Generic[T]):
         self._validator = TypeAdapter[T](type).validator
 
     def read(self, raw: bytes, faults: list[InputError]) -> T | None:
-        """The value in `raw`; faults are appended, and what is not JSON at all raises MalformedRequest."""
+        """The value in `raw`; faults are appended, and what is not JSON at all raises
+        MalformedRequest.
+        """
         try:
             value: T = self._validator.validate_json(raw, by_alias=True, by_name=False)
         except ValidationError as error:
@@ -266,58 +271,96 @@ class JsonBody(Generic[T]):
         return read
 
 
-# pydantic's error types → JSON Schema's words, with the sentence's making from the error's context.
-_WORDS: dict[str, tuple[str, str]] = {
-    "missing": ("required", "is required"),
-    "extra_forbidden": ("unknown", "is not a property here"),
-    "string_type": ("type", "must be a string"),
-    "string_sub_type": ("type", "must be a string"),
-    "int_type": ("type", "must be an integer"),
-    "int_from_float": ("type", "must be an integer"),
-    "int_parsing": ("type", "must be an integer"),
-    "int_parsing_size": ("maximum", "is too large"),
-    "float_type": ("type", "must be a number"),
-    "finite_number": ("type", "must be a finite number"),
-    "bool_type": ("type", "must be true or false"),
-    "bool_parsing": ("type", "must be true or false"),
-    "list_type": ("type", "must be an array"),
-    "dict_type": ("type", "must be an object"),
-    "model_type": ("type", "must be an object"),
-    "model_attributes_type": ("type", "must be an object"),
-    "none_required": ("type", "must be null"),
-    "date_type": ("type", "must be a string"),
-    "string_too_short": ("minLength", "must have at least {min_length} characters"),
-    "string_too_long": ("maxLength", "must have at most {max_length} characters"),
-    "string_pattern_mismatch": ("pattern", "must match {pattern}"),
-    "string_unicode": ("type", "must be valid Unicode"),
-    "too_short": ("minItems", "must have at least {min_length} items"),
-    "too_long": ("maxItems", "must have at most {max_length} items"),
-    "greater_than_equal": ("minimum", "must be at least {ge}"),
-    "greater_than": ("exclusiveMinimum", "must be more than {gt}"),
-    "less_than_equal": ("maximum", "must be at most {le}"),
-    "less_than": ("exclusiveMaximum", "must be less than {lt}"),
-    "multiple_of": ("multipleOf", "must be a multiple of {multiple_of}"),
-    "enum": ("enum", "must be one of {expected}"),
-    "literal_error": ("enum", "must be one of {expected}"),
-    "date_from_datetime_parsing": ("format", "must be a day, as 2026-01-31"),
-    "date_from_datetime_inexact": ("format", "must be a day, as 2026-01-31"),
-    "date_parsing": ("format", "must be a day, as 2026-01-31"),
-    "datetime_parsing": ("format", "must be a moment, as 2026-01-31T09:30:00.000Z"),
-    "union_tag_invalid": ("discriminator", "must be one of {expected_tags}"),
-    "union_tag_not_found": ("discriminator", "must say which kind it is"),
+# JSON Schema's words, and what is said of each; both paths speak by this table.
+SENTENCES: dict[str, str] = {
+    "required": "is required",
+    "unknown": "is not a property here",
+    "type": "must be {limit}",
+    "enum": "must be one of {limit}",
+    "minLength": "must have at least {limit} characters",
+    "maxLength": "must have at most {limit} characters",
+    "pattern": "must match {limit}",
+    "format": "must be {limit}",
+    "minItems": "must have at least {limit} items",
+    "maxItems": "must have at most {limit} items",
+    "uniqueItems": "must not hold the same twice",
+    "minimum": "must be at least {limit}",
+    "exclusiveMinimum": "must be more than {limit}",
+    "maximum": "must be at most {limit}",
+    "exclusiveMaximum": "must be less than {limit}",
+    "multipleOf": "must be a multiple of {limit}",
+    "discriminator": "must say which kind it is",
+    "invalid": "is not valid",
 }
+TYPES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+FORMATS = {"date": "a day, as 2026-01-31", "date-time": "a moment, as 2026-01-31T09:30:00.000Z"}
+
+# pydantic's error types → the word, and its limit: a constant, or a key of the error's context.
+_WORDS: dict[str, tuple[str, str]] = {
+    "missing": ("required", ""),
+    "extra_forbidden": ("unknown", ""),
+    "string_type": ("type", TYPES["string"]),
+    "string_sub_type": ("type", TYPES["string"]),
+    "string_unicode": ("type", TYPES["string"]),
+    "int_type": ("type", TYPES["integer"]),
+    "int_from_float": ("type", TYPES["integer"]),
+    "int_parsing": ("type", TYPES["integer"]),
+    "float_type": ("type", TYPES["number"]),
+    "finite_number": ("type", TYPES["number"]),
+    "bool_type": ("type", TYPES["boolean"]),
+    "bool_parsing": ("type", TYPES["boolean"]),
+    "list_type": ("type", TYPES["array"]),
+    "dict_type": ("type", TYPES["object"]),
+    "model_type": ("type", TYPES["object"]),
+    "model_attributes_type": ("type", TYPES["object"]),
+    "none_required": ("type", TYPES["null"]),
+    "date_type": ("type", TYPES["string"]),
+    "string_too_short": ("minLength", "{min_length}"),
+    "string_too_long": ("maxLength", "{max_length}"),
+    "string_pattern_mismatch": ("pattern", "{pattern}"),
+    "too_short": ("minItems", "{min_length}"),
+    "too_long": ("maxItems", "{max_length}"),
+    "greater_than_equal": ("minimum", "{ge}"),
+    "greater_than": ("exclusiveMinimum", "{gt}"),
+    "less_than_equal": ("maximum", "{le}"),
+    "less_than": ("exclusiveMaximum", "{lt}"),
+    "multiple_of": ("multipleOf", "{multiple_of}"),
+    "enum": ("enum", "{expected}"),
+    "literal_error": ("enum", "{expected}"),
+    "date_parsing": ("format", FORMATS["date"]),
+    "date_from_datetime_parsing": ("format", FORMATS["date"]),
+    "date_from_datetime_inexact": ("format", FORMATS["date"]),
+    "datetime_parsing": ("format", FORMATS["date-time"]),
+    "union_tag_invalid": ("discriminator", ""),
+    "union_tag_not_found": ("discriminator", ""),
+}
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 def _collect(error: ValidationError, faults: list[InputError]) -> None:
     for item in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]:
         if item["type"] == "json_invalid":
             raise MalformedRequest("The body is not JSON.") from None
-        code, sentence = _WORDS.get(item["type"], ("invalid", "is not valid"))
-        try:
-            message = sentence.format(**item.get("ctx", {}))
-        except (KeyError, IndexError):
-            message = sentence
-        faults.append(InputError(pointer(item["loc"]), code, message))
+        code, limit = _WORDS.get(item["type"], ("invalid", ""))
+        if limit.startswith("{"):
+            limit = str(item.get("ctx", {}).get(limit[1:-1], ""))
+        if code == "enum":
+            # pydantic writes 'a', 'b' or 'c'.
+            limit = ", ".join(_QUOTED.findall(limit))
+        faults.append(InputError(pointer(item["loc"]), code, sentence(code, limit)))
+
+
+def sentence(code: str, limit: object) -> str:
+    """What is said of a fault."""
+    return SENTENCES.get(code, SENTENCES["invalid"]).replace("{limit}", str(limit))
 
 
 def pointer(location: tuple[int | str, ...]) -> str:

@@ -1,8 +1,8 @@
 """The pipeline: what every call passes, whatever protocol it came by.
 
 `admit` (identity → rate limit → scope) runs before anything is decoded, so that a stranger costs no
-parsing; `chain` (access → idempotency → deadline → handler) runs on the decoded arguments. A step that
-an operation does not need is not in its chain.
+parsing; `chain` (access → idempotency → deadline → handler) runs on the decoded arguments. A step
+that an operation does not need is not in its chain.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MOST_TOKENS = 20_000
 
 
 class Identities(Protocol):
-    """Who a token belongs to: asked once a token, then remembered until it expires or is forgotten."""
+    """Who a token belongs to: asked once a token, remembered until it expires or is forgotten."""
 
     async def identify(self, token: str) -> tuple[Caller, float]:
         """The caller, and for how many seconds that holds. Raises Unauthenticated."""
@@ -122,7 +122,7 @@ class Gate:
         self._running: set[tuple[str, str]] = set()
 
     async def admit(self, call: Call) -> None:
-        """Identity, rate limit and scope. Raises the refusal; fills `call.caller` and `call.rate`."""
+        """Identity, rate limit, scope. Raises the refusal; fills `call.caller` and `call.rate`."""
         operation = call.operation
         if not operation.public:
             token = call.token
@@ -159,7 +159,7 @@ class Gate:
             raise
 
     def _count(self, call: Call, key: str) -> None:
-        """Takes one call from the allowance of `key`; the tightest allowance goes into the answer."""
+        """Takes one call from the allowance of `key`; the tightest one goes into the answer."""
         rule = call.operation.rate
         verdict = self._limiter.take(key, rule)
         if call.rate is None or verdict.remaining < call.rate[0]:

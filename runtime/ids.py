@@ -34,5 +34,3 @@ class TypeIds:
     def new(self, prefix: str) -> str:
         """`prefix`, an underscore and 26 characters."""
         return f"{prefix}_{encode(uuid7(time.time_ns() // 1_000_000))}"
-
-

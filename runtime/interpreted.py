@@ -1,8 +1,8 @@
 """The contract interpreted by connexion: no generated route takes part.
 
-`serve --interpreted` runs it (edit a spec, restart, no codegen), and it is the second opinion that the
-differential test compares the compiled routes with. connexion routes and validates; the pipeline, the
-handlers and the problems are the same. Its known faults and how they are met:
+`serve --interpreted` runs it (edit a spec, restart, no codegen), and it is the second opinion that
+the differential test compares the compiled routes with. connexion routes and validates; the
+pipeline, the handlers and the problems are the same. Its known faults and how they are met:
 
 - it reads Draft 4 with `jsonschema`: `jsonschema-rs` validates here instead, formats checked;
 - NaN, invalid UTF-8 and chunked bodies fail in it: the body is read and parsed here;
@@ -25,6 +25,7 @@ from connexion.resolver import Resolution, Resolver
 from connexion.validators import VALIDATOR_MAP
 from pydantic import TypeAdapter
 
+from runtime.decode import FORMATS, TYPES, pointer, sentence
 from runtime.edge import Asgi, captured
 from runtime.gate import Chain, Gate
 from runtime.operation import Operation
@@ -43,6 +44,7 @@ from runtime.upload import Upload
 
 Arguments = Mapping[str, Mapping[str, tuple[str, Any]]]
 _REQUEST = "budget.request"
+_MEDIA = ("application/json", "text/csv", "application/x-ndjson")
 
 
 class Interpreted:
@@ -71,8 +73,12 @@ class Interpreted:
         response = await captured(self._app, scope, state.nothing)
         if state.refused is not None:
             raise state.refused
+        if state.broken is not None:
+            raise state.broken
         if state.answer is not None:
             return state.answer
+        if response.status >= 500:
+            raise RuntimeError("connexion failed; its log says why")
         if response.status == 404:
             raise NotFound("There is nothing at this path.")
         if response.status == 405:
@@ -87,11 +93,8 @@ class Interpreted:
     def _connexion(self) -> Asgi:
         app = connexion.AsyncApp(__name__)
         app.add_middleware(_Admission, MiddlewarePosition.BEFORE_VALIDATION, interpreted=self)
-        app.add_error_handler(Exception, _keep)
-        bodies = {
-            media: _BodyValidator
-            for media in ("application/json", "text/csv", "application/x-ndjson")
-        }
+        app.add_error_handler(Problem, _keep)
+        bodies = dict.fromkeys(_MEDIA, _BodyValidator)
         app.add_api(
             self._spec,
             base_path=self._spec["servers"][0]["url"],
@@ -130,7 +133,12 @@ class Interpreted:
 
         async def endpoint(**_: Any) -> tuple[bytes, int]:
             state: _State = connexion.request.scope[_REQUEST]
-            state.answer = await _run(state, chain, readers, writer, describe)
+            try:
+                state.answer = await _run(state, chain, readers, writer, describe)
+            except Problem:
+                raise
+            except Exception as error:
+                state.broken = error
             return b"", 200
 
         return endpoint
@@ -144,7 +152,10 @@ async def _run(
     describe: _Answer,
 ) -> Response:
     call = state.request.call_made
-    assert call is not None, "the admission made it"
+    if call is None:
+        raise RuntimeError("connexion called an operation that was not admitted")
+    if state.faults:
+        raise InvalidInput(errors=state.faults)
     state.request.conditions(call, [])
     arguments: dict[str, Any] = {}
     for wire, (python, adapter) in readers.items():
@@ -167,6 +178,7 @@ class _State:
         self.upload: Upload | None = None
         self.answer: Response | None = None
         self.refused: Problem | None = None
+        self.broken: Exception | None = None
 
     async def nothing(self) -> Any:
         """What connexion receives: an empty body."""
@@ -198,10 +210,8 @@ class _Endpoints(Resolver):  # type: ignore[misc] # connexion is not typed
         return Resolution(self._interpreted.endpoint(name), name)
 
 
-async def _keep(request: Any, error: Exception) -> Any:
-    """Keeps a refusal for `Interpreted`, which raises it outside of connexion; others are defects."""
-    if not isinstance(error, Problem):
-        raise error
+async def _keep(request: Any, error: Problem) -> Any:
+    """Keeps a refusal for `Interpreted`, which raises it outside of connexion."""
     request.scope[_REQUEST].refused = error
     return connexion.lifecycle.ConnexionResponse(status_code=500, body=b"")
 
@@ -277,7 +287,8 @@ class _BodyValidator:
         """Fills the state's body; raises all faults together with those of the parameters."""
         state: _State = scope[_REQUEST]
         operation = state.operation
-        assert operation is not None, "the admission named it"
+        if operation is None:
+            raise RuntimeError("connexion read a body before the admission")
         if self._schema.get("type") == "string":
             media = state.request.headers.get(b"content-type", b"text/csv").partition(b";")[0]
             chunks = state.request.stream(operation.body_limit)
@@ -329,19 +340,26 @@ def _rank(fault: InputError) -> int:
 
 
 def _words(error: Any, root: str) -> list[InputError]:
-    pointer = root + "".join(
-        f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.instance_path
-    )
-    keyword = str(error.schema_path[-1]) if error.schema_path else "invalid"
+    """The error in the words that the compiled routes use."""
+    at = root + pointer(tuple(error.instance_path))
     kind = error.kind
-    if keyword == "required":
-        return [InputError(f"{pointer}/{kind.property}", "required", "is required")]
-    if keyword == "additionalProperties":
-        return [
-            InputError(f"{pointer}/{name}", "unknown", "is not a property here")
-            for name in kind.unexpected
-        ]
-    return [InputError(pointer, keyword, error.message)]
+    match kind.name:
+        case "required":
+            return [InputError(f"{at}/{kind.property}", "required", sentence("required", ""))]
+        case "additionalProperties":
+            unknown = sentence("unknown", "")
+            return [InputError(f"{at}/{name}", "unknown", unknown) for name in kind.unexpected]
+        case "type":
+            limit: object = TYPES[next(t for t in kind.types if t != "null")]
+        case "enum":
+            limit = ", ".join(str(option) for option in kind.options if option is not None)
+        case "format":
+            limit = FORMATS.get(kind.format, kind.format)
+        case "pattern":
+            limit = kind.pattern
+        case _:
+            limit = getattr(kind, "limit", "")
+    return [InputError(at, kind.name, sentence(kind.name, limit))]
 
 
 def _draft4(schema: Any) -> Any:

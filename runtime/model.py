@@ -62,7 +62,8 @@ def from_milli(milli: int, currency: str) -> Decimal:
 class Model(BaseModel):
     """A value of the contract: immutable, strict, and closed to unknown fields.
 
-    Python code names fields in snake_case; the wire is read with `by_name=False` (runtime/decode.py).
+    Python code names fields in snake_case; the wire is read with `by_name=False`
+    (runtime/decode.py).
     """
 
     model_config = ConfigDict(

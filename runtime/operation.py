@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """`least` level on `resource`, whose id is the argument `argument` (`body.budget_id` reaches into the body)."""
+    """`least` level on `resource`, whose id is the argument `argument` (`body.budget_id` reaches
+    into the body).
+    """
 
     resource: str
     argument: str
@@ -28,7 +30,8 @@ class RateRule:
 class ListRule:
     """What a list operation sorts and filters by.
 
-    `sort` pairs wire names with the entity's attributes, `default` is as on the wire (`-createdAt`);
+    `sort` pairs wire names with the entity's attributes, `default` is as on the wire
+    (`-createdAt`);
     `filters` are (argument, attribute, comparison), the comparison one of eq, gte, lte, has.
     """
 

@@ -1,4 +1,4 @@
-"""The pages outside the contract's operations: health, metrics, the served contract, the problems."""
+"""The pages beside the contract's operations: health, metrics, the served contract, problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What handlers and the pipeline need of the world. One contract test suite per port runs over every adapter."""
+"""What handlers and the pipeline need of the world. One contract test suite per port runs over
+every adapter.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The entity's new state, whose `version` is one above the stored one; else the commit is refused."""
+    """The entity's new state, whose `version` is one above the stored one; else the commit is
+    refused.
+    """
 
     entity: Entity
 
@@ -47,7 +51,9 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Marks an event as applied by a consumer; a second time, the commit is refused with `AlreadySeen`."""
+    """Marks an event as applied by a consumer; a second time, the commit is refused with
+    `AlreadySeen`.
+    """
 
     consumer: str
     event_id: str
@@ -81,7 +87,9 @@ Change = Insert | Update | Delete | Emit | Seen | Remember | None
 
 
 class Conflict(Exception):
-    """A version check failed: somebody else wrote first, or the entity is gone. Nothing was written."""
+    """A version check failed: somebody else wrote first, or the entity is gone. Nothing was
+    written.
+    """
 
     def __init__(self, kind: str, id: str) -> None:
         super().__init__(f"{kind} {id}")
@@ -90,7 +98,9 @@ class Conflict(Exception):
 
 
 class Taken(Exception):
-    """A uniqueness constraint refused the commit. `fields` are the entity's attributes. Nothing was written."""
+    """A uniqueness constraint refused the commit. `fields` are the entity's attributes. Nothing was
+    written.
+    """
 
     def __init__(self, kind: str, fields: tuple[str, ...]) -> None:
         super().__init__(f"{kind} {fields}")
@@ -99,7 +109,7 @@ class Taken(Exception):
 
 
 class AlreadySeen(Exception):
-    """The commit carried a `Seen` that is stored already. Nothing was written: the effect stands."""
+    """The commit carried a `Seen` that is stored already. Nothing was written: it stands."""
 
 
 class KeyTaken(Exception):
@@ -111,7 +121,9 @@ class KeyTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """`field` compared with `value`: eq, in, gt, gte, lt, lte; `has`: the set index `field` contains `value`."""
+    """`field` compared with `value`: eq, in, gt, gte, lt, lte; `has`: the set index `field`
+    contains `value`.
+    """
 
     field: str
     op: str
@@ -120,10 +132,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A page by keyset. `sort` is (attribute, descending) pairs; ties break by id in the last direction.
+    """A page by keyset. `sort` is (attribute, descending) pairs; ties break by id in the last
+    direction.
 
-    `after` holds the last item's values of the sort attributes and its id; `limit` most items.
-    A `Where(…, "in", …)` reads each value's own index range, so its cost does not grow with the data.
+    `after` holds the last item's values of the sort attributes and its id; `limit` most items. A
+    `Where(…, "in", …)` reads each value's own index range, so its cost does not grow with the data.
     """
 
     where: tuple[Where, ...] = ()
@@ -143,8 +156,8 @@ class Page(Generic[E]):
 class Store(Protocol):
     """The entities of one service.
 
-    Promises: `commit` is atomic and durable when it returns; a version check guards every update and
-    delete; reads see every commit that returned before them; an entity handed out is never changed.
+    Promises: `commit` is atomic and durable when it returns; a version check guards every update
+    and delete; reads see every commit that returned before them; an entity handed out never changes.
     """
 
     async def get(self, kind: type[E], id: str) -> E | None:
@@ -200,7 +213,7 @@ class Event(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery(Generic[M]):
-    """One event handed to one consumer. Commit `seen` with the effect, so that it is applied once."""
+    """One event handed to one consumer. Commit `seen` with the effect: it is applied once."""
 
     event: M
     seen: Seen
@@ -215,7 +228,8 @@ Batch = Sequence[Delivery[M]]
 class Consumer:
     """A consumer of the contract: an AsyncAPI receive operation bound to its handler's method.
 
-    `keyed`: a batch holds one key's events only, in order. `decode` turns an envelope into its event.
+    `keyed`: a batch holds one key's events only, in order. `decode` turns an envelope into its
+    event.
     """
 
     name: str
@@ -241,14 +255,18 @@ class DeadLetter:
 
 
 class Bus(Protocol):
-    """Carries envelopes to consumers: at least once, in order within a key until a message is retried."""
+    """Carries envelopes to consumers: at least once, in order within a key until a message is
+    retried.
+    """
 
     async def start(self, consumers: Sequence[Consumer]) -> None:
         """Begins to deliver."""
         ...
 
-    async def drained(self, timeout: float = 10.0) -> bool:
-        """Waits until nothing is on its way, retries aside that wait for their time; False at the timeout."""
+    async def drained(self, timeout: float = 10.0) -> bool:  # noqa: ASYNC109 # False, no exception
+        """Waits until nothing is on its way, retries aside that wait for their time; False at the
+        timeout.
+        """
         ...
 
     async def dead_letters(self) -> list[DeadLetter]:
@@ -265,14 +283,18 @@ class Bus(Protocol):
 
 
 class Fanout(Protocol):
-    """Live messages to whoever listens now, in every process. Not kept: a listener resumes from a store."""
+    """Live messages to whoever listens now, in every process. Not kept: a listener resumes from a
+    store.
+    """
 
     async def publish(self, channel: str, message: bytes) -> None:
         """To all that listen on `channel`."""
         ...
 
     def listen(self, channel: str, size: int = 256) -> AsyncIterator[bytes]:
-        """Messages from now on. A listener that falls `size` behind is ended, and so knows to resume."""
+        """Messages from now on. A listener that falls `size` behind is ended, and so knows to
+        resume.
+        """
         ...
 
 
@@ -382,7 +404,8 @@ class SearchIndex(Protocol):
         limit: int,
         fields: Sequence[str] = ("description", "category"),
     ) -> list[str]:
-        """Values that begin with, or hold a word that begins with, `prefix`; the most frequent first.
+        """Values that begin with, or hold a word that begins with, `prefix`; the most frequent
+        first.
 
         `fields` may name description, category and tags. Case and accents make no difference.
         """
@@ -391,7 +414,8 @@ class SearchIndex(Protocol):
     async def rebuild(self, documents: AsyncIterator[SearchDocument]) -> int:
         """A new index from `documents`, then switched to; the old one answers until then.
 
-        Read `documents` from the store after the call: what is applied meanwhile wins over them by version.
+        Read `documents` from the store after the call: what is applied meanwhile wins over them by
+        version.
         Returns how many were taken.
         """
         ...

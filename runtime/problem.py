@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-# Input errors listed in one answer (contract.md): more would let a small request ask for a large answer.
+# Input errors listed in one answer (contract.md): more would let a small request ask for a large
+# answer.
 MOST_ERRORS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class InputError:
-    """One fault of the input: where (RFC 6901 pointer, or `?name` / `header:name`), which, and in words."""
+    """One fault of the input: where (RFC 6901 pointer, or `?name` / `header:name`), which, and in
+    words.
+    """
 
     pointer: str
     code: str
@@ -31,7 +34,9 @@ class ProblemKind:
 
 
 class Problem(Exception):
-    """A refusal with a stable code. `detail` is shown to the caller, so it never quotes a secret or a store."""
+    """A refusal with a stable code. `detail` is shown to the caller, so it never quotes a secret or
+    a store.
+    """
 
     code: ClassVar[str] = "internal"
 
@@ -53,7 +58,8 @@ class Problem(Exception):
         self.errors: tuple[InputError, ...] = tuple(listed[:MOST_ERRORS])
 
 
-# The platform's own refusals. Each code must stand in the contract's `x-problems`; the start checks it.
+# The platform's own refusals. Each code must stand in the contract's `x-problems`; the start checks
+# it.
 
 
 class Internal(Problem):
@@ -77,7 +83,7 @@ class InvalidInput(Problem):
 class InvalidPageToken(Problem):
     """The page token is not one of this list's, with these filters and for this caller."""
 
-    code = "page-token-invalid"
+    code = "invalid-page-token"
 
 
 class Unauthenticated(Problem):
@@ -113,13 +119,13 @@ class MethodNotAllowed(Problem):
 class RequestInProgress(Problem):
     """Another request with this idempotency key is still running."""
 
-    code = "idempotency-in-progress"
+    code = "request-in-progress"
 
 
 class VersionConflict(Problem):
     """Concurrent writers changed the entity more often than we try again."""
 
-    code = "conflict"
+    code = "version-conflict"
 
 
 class PreconditionFailed(Problem):
@@ -131,7 +137,7 @@ class PreconditionFailed(Problem):
 class BodyTooLarge(Problem):
     """The body is larger than the operation takes."""
 
-    code = "payload-too-large"
+    code = "body-too-large"
 
 
 class UnsupportedMediaType(Problem):
@@ -143,7 +149,7 @@ class UnsupportedMediaType(Problem):
 class KeyReused(Problem):
     """The idempotency key was used with another request."""
 
-    code = "idempotency-mismatch"
+    code = "idempotency-key-reused"
 
 
 class RateLimited(Problem):
@@ -152,16 +158,14 @@ class RateLimited(Problem):
     code = "rate-limited"
 
 
-class DeadlineExceeded(Problem):
-    """The operation took longer than its deadline."""
-
-    code = "deadline-exceeded"
-
-
 class Unavailable(Problem):
     """A dependency does not answer, or not in time."""
 
     code = "unavailable"
+
+
+class DeadlineExceeded(Unavailable):
+    """The operation took longer than its deadline; to a client that is one code, `unavailable`."""
 
 
 PLATFORM_PROBLEMS: tuple[type[Problem], ...] = (
@@ -181,6 +185,5 @@ PLATFORM_PROBLEMS: tuple[type[Problem], ...] = (
     UnsupportedMediaType,
     KeyReused,
     RateLimited,
-    DeadlineExceeded,
     Unavailable,
 )

@@ -1,4 +1,6 @@
-"""What compiled REST routes are made of: the request, the response, and the way from a path to a route."""
+"""What compiled REST routes are made of: the request, the response, and the way from a path to a
+route.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,7 @@ class Request:
             raise MalformedRequest("The query has too many parameters.") from None
 
     def media_type(self, allowed: Sequence[str]) -> str:
-        """The body's content type, one of `allowed`; the first of them where the client names none."""
+        """The body's content type, one of `allowed`; the first where the client names none."""
         raw = self.headers.get(b"content-type")
         if raw is None:
             return allowed[0]
@@ -190,7 +192,8 @@ def idempotency_key(value: bytes, faults: list[InputError]) -> str | None:
     return value.decode("ascii")
 
 
-# No entity has this version: what a weak ETag names, as If-Match compares strongly (RFC 9110, 13.1.1).
+# No entity has this version: what a weak ETag names, as If-Match compares strongly (RFC 9110,
+# 13.1.1).
 NO_VERSION = -1
 
 
@@ -278,7 +281,7 @@ class Router:
                 self._exact[path] = node.methods
 
     def match(self, path: str) -> tuple[dict[str, tuple[Operation, Route]], Sequence[str]] | None:
-        """The methods at `path` and the values of its parameters; None when there is no such path."""
+        """The methods at `path` and its parameters' values; None when there is no such path."""
         methods = self._exact.get(path)
         if methods is not None:
             return methods, ()

@@ -18,7 +18,7 @@ from pydantic_core.core_schema import CoreSchema
 
 
 class TextScalar:
-    """An annotation: text is first `text`, then `read`; from Python, a `value` may come as it is."""
+    """An annotation: text is first `text`, then `read`; from Python, a `value` may come as is."""
 
     __slots__ = ("_schema",)
 

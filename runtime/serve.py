@@ -15,8 +15,8 @@ from granian.server.embed import Server
 
 from runtime.edge import Asgi
 
-# Requests under way at once. Granian takes no further connection beyond it, so that slow clients, whose
-# requests stay open, must not fill it: 2,000 slow sockets are a test.
+# Requests under way at once. Granian takes no further connection beyond it, so that slow clients,
+# whose requests stay open, must not fill it: 2,000 slow sockets are a test.
 _MOST_REQUESTS = 16_384
 # Open requests may finish for so long after the stop was asked for (runtime.md).
 DRAIN_SECONDS = 25.0
@@ -71,7 +71,7 @@ async def serve(
     serving = asyncio.create_task(server.serve())
     waiting = asyncio.create_task(asked.wait())
     try:
-        while not server.wrks and not serving.done():
+        while not server.wrks and not serving.done():  # noqa: ASYNC110 # it has no event for it
             await asyncio.sleep(0.005)
         ready()
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -20,20 +20,22 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[E]):
-    """One table. `columns[0]` is `id`, `columns[1]` is `version`; columns are named as the attributes.
+    """One table. `columns[0]` is `id`, `columns[1]` is `version`; columns are named as the
+    attributes.
 
-    `encode(entity)` gives the row in column order and `decode(row)` the entity back; what comes from our
-    own store is not validated again. `cells` encodes a value that a field is compared with (money fields
-    are compared in minor units, so their cell takes the pair (amount, currency)). `sets` are the
-    multi-valued indexes: each is a side table `{name}__{set}` (value, id), kept in the same transaction.
+    `encode(entity)` gives the row in column order and `decode(row)` the entity back; what comes
+    from our own store is not validated again. `cells` encodes a value that a field is compared with
+    (money fields are compared in minor units, so their cell takes the pair (amount, currency)).
+    `sets` are the multi-valued indexes: each is a side table `{name}__{set}` (value, id), kept in
+    the same transaction.
 
     The SQL is SQLite's, names in double quotes, parameters numbered so that a row binds as it is:
-    `select` is `SELECT "id", "version", … FROM "t"` without a WHERE; `insert` ends `VALUES (?1, ?2, …)`;
-    `update` is `UPDATE "t" SET "version" = ?2, … WHERE "id" = ?1 AND "version" = ?2 - 1`; `delete` is
-    `DELETE FROM "t" WHERE "id" = ?1 AND "version" = ?2`.
-    `ddl` creates the table, its side tables and all indexes, each `IF NOT EXISTS`: STRICT, WITHOUT ROWID
-    (a get is one tree, and every index ends in `id`, as each page's order does), `NOT NULL` where the
-    entity always has a value. A side table has PRIMARY KEY (value, id) and an index on (id).
+    `select` is `SELECT "id", "version", … FROM "t"` without a WHERE; `insert` ends `VALUES (?1, ?2,
+    …)`; `update` is `UPDATE "t" SET "version" = ?2, … WHERE "id" = ?1 AND "version" = ?2 - 1`;
+    `delete` is `DELETE FROM "t" WHERE "id" = ?1 AND "version" = ?2`. `ddl` creates the table, its
+    side tables and all indexes, each `IF NOT EXISTS`: STRICT, WITHOUT ROWID (a get is one tree, and
+    every index ends in `id`, as each page's order does), `NOT NULL` where the entity always has a
+    value. A side table has PRIMARY KEY (value, id) and an index on (id).
     """
 
     kind: type[E]

@@ -103,7 +103,10 @@ def docstring(text: str, indent: int) -> list[str]:
         lines += [""] if at else []
         lines += wrapped
     lines[0] = '"""' + lines[0]
-    return [*lines, '"""'] if len(lines) > 1 else [lines[0] + '"""']
+    if len(lines) == 1:
+        # One line that its closing quotes would push out: a formatter puts them there all the same.
+        lines = textwrap.wrap(lines[0], width - 12, break_long_words=False)
+    return [*lines, '"""']
 
 
 def literal(value: object) -> str:

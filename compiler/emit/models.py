@@ -239,7 +239,8 @@ def _bounds(type: Type) -> dict[str, Any]:
 def _mended(text: str, objects: set[str]) -> str:
     """The library's text, with the base class's own configuration left out of each model."""
     for repeated in (
-        "    model_config = ConfigDict(\n        extra='forbid',\n        populate_by_name=True,\n    )\n",
+        "    model_config = ConfigDict(\n        extra='forbid',\n        populate_by_name=True,\n"
+        "    )\n",
         "    model_config = ConfigDict(\n        populate_by_name=True,\n    )\n",
     ):
         text = text.replace(repeated, "")

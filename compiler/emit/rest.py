@@ -48,8 +48,9 @@ class _Rest:
             for operation in routed:
                 assert operation.rest is not None
                 module.line(
-                    f"        ({literal(operation.rest.method.upper())}, {literal(operation.rest.path)}, "
-                    f"operations.{operation.python.upper()}, {operation.python}),"
+                    f"        ({literal(operation.rest.method.upper())}, "
+                    f"{literal(operation.rest.path)}, operations.{operation.python.upper()}, "
+                    f"{operation.python}),"
                 )
             module.line("    )")
             module.line(")")
@@ -128,7 +129,8 @@ class _Rest:
         bounds = type.bounds
         use = self.module.use
         if type.enum and name and type.kind == "string":
-            return f"{use('runtime.decode', 'choice')}({use('generated.models', self.names.schemas[name])})"
+            enum = use("generated.models", self.names.schemas[name])
+            return f"{use('runtime.decode', 'choice')}({enum})"
         if type.enum:
             return f"{use('runtime.decode', 'one_of')}({literal(type.enum)[1:-1]})"
         if type.kind in ("integer", "number"):
@@ -327,8 +329,8 @@ def _shout(annotation: str) -> str:
 def _values(contract: Contract) -> str:
     module = Module(
         "values.py",
-        "The Python types of each operation's arguments and answer: for idempotency records, and for "
-        "what interprets the contract.",
+        "The Python types of each operation's arguments and answer: for idempotency records, and "
+        "for what interprets the contract.",
     )
     names = Names.of(contract)
     any_ = module.use("typing", "Any")

@@ -56,7 +56,8 @@ def _levels(module: Module, contract: Contract, service: Service) -> None:
         caller = module.use_type("runtime.call", "Caller")
         module.line()
         with module.block(
-            f"async def {level_method(resource.name)}(self, caller: {caller}, id: str) -> str | None:"
+            f"async def {level_method(resource.name)}("
+            f"self, caller: {caller}, id: str) -> str | None:"
         ):
             module.doc(
                 f"The caller's level on a {resource.name} ({', '.join(resource.levels)}); "

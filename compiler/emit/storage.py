@@ -236,7 +236,7 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
 
 
 def _path(path: str, attributes: dict[str, str], schema: Schema, schemas: dict[str, Schema]) -> str:
-    """`ownerId` → `e.owner_id`; `members[].userId` → the ids of the members; `tags[]` → the tags."""
+    """`ownerId` → `e.owner_id`; `members[].userId` → the members' ids; `tags[]` → the tags."""
     head, each, tail = path.partition("[]")
     if not each:
         return f"e.{attributes[head]}"

@@ -14,7 +14,7 @@ _WIDTH = 100
 
 
 def wrapped(text: str) -> str:
-    """`text`, a module, with each plain string literal that leaves the line in parts of at most 76."""
+    """`text`, a module, with each string literal that leaves the line in parts of at most 76."""
     lines = text.split("\n")
     if all(len(line) <= _WIDTH for line in lines):
         return text

@@ -110,6 +110,7 @@ class EmbeddedBus:
         self._running = False
         self._stopped.set()
         self._end_listening()
+        self._end_listening = _nothing
         for handle in (self._timer, self._pull_at):
             if handle is not None:
                 handle.cancel()

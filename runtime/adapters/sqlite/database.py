@@ -230,8 +230,11 @@ class Probe(Job[None]):
     """Writes a little, to learn whether the disk takes it again."""
 
     def run(self, cursor: apsw.Cursor) -> None:
-        """Puts what is there already."""
-        cursor.execute("UPDATE stored_schema SET fingerprint = fingerprint")
+        """Puts something new, as SQLite writes nothing where nothing changes."""
+        cursor.execute(
+            "INSERT INTO stored_schema VALUES ('', hex(randomblob(8))) "
+            "ON CONFLICT (name) DO UPDATE SET fingerprint = excluded.fingerprint"
+        )
 
 
 def _connect(file: Path, busy: int) -> apsw.Connection:

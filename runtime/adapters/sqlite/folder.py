@@ -37,12 +37,12 @@ class Folder:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not guest:
                 self._lock = self._take_lock()
-            self._map = _mapped(path / "budget.stamp")
+            stamp = _mapped(path / "budget.stamp")
         except OSError as error:
             self._unlock()
             raise CannotOpen(f"the data folder {path} cannot be used: {error.strerror}") from error
         # One 64-bit number. Random rather than counted, as two guests may write it at once.
-        self.stamp = memoryview(self._map).cast("Q")
+        self.stamp = memoryview(stamp).cast("Q")
 
     def _take_lock(self) -> IO[str]:
         file = (self.path / "budget.lock").open("a+")
@@ -66,9 +66,7 @@ class Folder:
         self.stamp[0] = secrets.randbits(64)
 
     def close(self) -> None:
-        """Gives the folder free."""
-        self.stamp.release()
-        self._map.close()
+        """Gives the folder free. The stamp can still be looked at, by a store used too late."""
         self._unlock()
 
     def _unlock(self) -> None:
