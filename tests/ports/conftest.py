@@ -1,0 +1,50 @@
+"""Fixtures of the ports' suites."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runtime.ports import SearchIndex, Store
+from tests.ports import searching
+from tests.ports.platforms import PLATFORMS, Embedded, Platform
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that the platform runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(params=PLATFORMS)
+async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Each platform in turn, open and empty."""
+    platform = PLATFORMS[request.param](tmp_path)
+    await platform.open()
+    yield platform
+    await platform.close()
+
+
+@pytest.fixture
+def store(platform: Platform) -> Store:
+    """Its store."""
+    return platform.store
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
+    """The embedded platform, for what only it promises."""
+    platform = Embedded(tmp_path)
+    await platform.open()
+    yield platform
+    await platform.close()
+
+
+@pytest.fixture(params=searching.ADAPTERS)
+async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SearchIndex]:
+    """Each search index in turn, empty."""
+    index = searching.ADAPTERS[request.param](tmp_path)
+    yield index
+    await index.close()
