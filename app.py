@@ -98,11 +98,15 @@ class Platform:
             store=stores["budget"], addresses=self.auth, **mailed, **shared
         )
         self.expense = ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
-        self.customer = CustomerHandlers(store=stores["customer"], **shared)
-        self.order = OrderHandlers(store=stores["order"], customers=self.customer, **shared)
+        self.order = OrderHandlers(
+            store=stores["order"], customers=lambda: self.customer, **shared
+        )
+        self.customer = CustomerHandlers(store=stores["customer"], orders=self.order, **shared)
         self.transaction = TransactionHandlers(store=stores["transaction"], **shared)
         self.task = TaskHandlers(store=stores["task"], **shared)
-        self.search = SearchHandlers(store=stores["search"], index=index, **shared)
+        self.search = SearchHandlers(
+            index=index, budgets=self.budget, expenses=self.expense, tasks=self.task
+        )
         self.notification = NotificationHandlers(
             store=stores["notification"], fanout=fanout, **shared
         )
