@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from compiler.emit import errors, events, models, openapi, rest, services, storage, tables
+from compiler.emit import errors, events, models, openapi, rest, services, storage, tables, values
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, rest)
+_EMITTERS = (openapi, models, errors, services, events, storage, tables, rest, values)
 
 
 def generate(contract: Contract) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from runtime.edge import Asgi
+from runtime.foreign import Asgi
 from runtime.rest import Receive, Scope, Send
 
 

@@ -7,7 +7,6 @@ does not know goes to `fallback` (connexion: /docs and the served spec), else it
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -16,6 +15,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from runtime.call import Call
+from runtime.foreign import Asgi, captured
 from runtime.log import RequestLog
 from runtime.metrics import Metrics
 from runtime.monitor import Monitor
@@ -28,8 +28,8 @@ from runtime.problem import (
     ProblemKind,
 )
 from runtime.ratelimit import Limiter, limit_header, policy_header
+from runtime.refusal import refusal
 from runtime.rest import (
-    PROBLEM_JSON,
     Disconnected,
     Header,
     Receive,
@@ -43,7 +43,6 @@ from runtime.trace import continue_trace, request_id
 
 logger = logging.getLogger("budget.edge")
 
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Interpreter = Callable[[Request], Awaitable[Response]]
 
 # What every answer carries (OWASP's REST security cheat sheet); documents are never framed or
@@ -169,7 +168,7 @@ class Edge:
                 response = await self._elsewhere(path, request)
                 operation = request.call_made.operation if request.call_made else operation
         except Problem as problem:
-            response = self.problem(problem, request)
+            response = refusal(self._problems, problem, request.request_id)
         except Disconnected:
             self._done(scope, request, operation, 499, began)
             return
@@ -178,7 +177,7 @@ class Edge:
                 "operation failed",
                 extra={"requestId": request.request_id, "operation": operation.id},
             )
-            response = self.problem(Internal(), request)
+            response = refusal(self._problems, Internal(), request.request_id)
         call = request.call_made
         extra = [
             *(self._security if not response.document else _DOCUMENT_SECURITY),
@@ -250,33 +249,6 @@ class Edge:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    def problem(self, problem: Problem, request: Request) -> Response:
-        """The answer that a refusal is (RFC 9457)."""
-        kind = self._problems.get(problem.code) or self._problems["internal"]
-        document: dict[str, Any] = {
-            "type": f"/docs/problems#{kind.code}",
-            "title": kind.title,
-            "status": kind.status,
-            "code": kind.code,
-            "requestId": request.request_id,
-        }
-        if problem.detail:
-            document["detail"] = problem.detail
-        if problem.errors:
-            document["errors"] = [
-                {"pointer": error.pointer, "code": error.code, "message": error.message}
-                for error in problem.errors
-            ]
-        headers: list[Header] = [PROBLEM_JSON]
-        if problem.retry_after is not None or kind.status in (429, 503):
-            seconds = max(1, int((problem.retry_after or 0) + 0.999))
-            headers.append((b"retry-after", b"%d" % seconds))
-        if kind.status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        if kind.code == MethodNotAllowed.code:
-            headers.append((b"allow", problem.args[1].encode() if len(problem.args) > 1 else b""))
-        return Response(kind.status, headers, json.dumps(document).encode())
-
     def _other_method(
         self, scope: Scope, headers: Mapping[bytes, bytes], methods: Mapping[str, Any]
     ) -> Response:
@@ -334,24 +306,3 @@ class Edge:
             caller=call.caller.user_id if call is not None else "",
             address=request.address,
         )
-
-
-async def captured(app: Asgi, scope: Scope, receive: Receive) -> Response:
-    """The whole answer of an ASGI application that is not ours."""
-    response = Response(500)
-    parts: list[bytes] = []
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            response.status = message["status"]
-            response.headers = [
-                (name.lower(), value)
-                for name, value in message["headers"]
-                if name.lower() != b"content-length"
-            ]
-        elif message["type"] == "http.response.body":
-            parts.append(message.get("body", b""))
-
-    await app(scope, receive, send)
-    response.body = b"".join(parts)
-    return response

@@ -19,19 +19,16 @@ from typing import Any
 from urllib.parse import quote
 
 import connexion
-import jsonschema_rs
 from connexion.middleware import MiddlewarePosition
 from connexion.resolver import Resolution, Resolver
 from connexion.validators import VALIDATOR_MAP
 from pydantic import TypeAdapter
 
-from runtime.decode import FORMATS, TYPES, pointer, sentence
-from runtime.edge import Asgi, captured
+from runtime.foreign import Asgi, captured
 from runtime.gate import Chain, Gate
+from runtime.interpreted_input import REQUEST, BodyValidator, ParameterValidator, State
 from runtime.operation import Operation
 from runtime.problem import (
-    MOST_ERRORS,
-    InputError,
     InvalidInput,
     MalformedRequest,
     MethodNotAllowed,
@@ -40,10 +37,8 @@ from runtime.problem import (
     UnsupportedMediaType,
 )
 from runtime.rest import JSON, Receive, Request, Response, Scope, Send
-from runtime.upload import Upload
 
 Arguments = Mapping[str, Mapping[str, tuple[str, Any]]]
-_REQUEST = "budget.request"
 _MEDIA = ("application/json", "text/csv", "application/x-ndjson")
 
 
@@ -67,8 +62,8 @@ class Interpreted:
 
     async def __call__(self, request: Request) -> Response:
         """The answer. Raises the refusal as a Problem."""
-        state = _State(request)
-        scope = {**request.scope, _REQUEST: state}
+        state = State(request)
+        scope = {**request.scope, REQUEST: state}
         # The body is read here, by the operation's own limit; connexion must not wait for it.
         response = await captured(self._app, scope, state.nothing)
         if state.refused is not None:
@@ -94,13 +89,13 @@ class Interpreted:
         app = connexion.AsyncApp(__name__)
         app.add_middleware(_Admission, MiddlewarePosition.BEFORE_VALIDATION, interpreted=self)
         app.add_error_handler(Problem, _keep)
-        bodies = dict.fromkeys(_MEDIA, _BodyValidator)
+        bodies = dict.fromkeys(_MEDIA, BodyValidator)
         app.add_api(
             self._spec,
             base_path=self._spec["servers"][0]["url"],
             resolver=_Endpoints(self),
             strict_validation=True,
-            validator_map={**VALIDATOR_MAP, "parameter": _ParameterValidator, "body": bodies},
+            validator_map={**VALIDATOR_MAP, "parameter": ParameterValidator, "body": bodies},
             swagger_ui_options=connexion.options.SwaggerUIOptions(swagger_ui=False),
         )
         return app  # type: ignore[no-any-return] # connexion is not typed
@@ -109,7 +104,7 @@ class Interpreted:
         """The operation's descriptor."""
         return self._operations[name]
 
-    async def admit(self, state: _State, name: str) -> None:
+    async def admit(self, state: State, name: str) -> None:
         """The first half of the pipeline."""
         state.operation = self._operations[name]
         await self._gate.admit(state.request.call(state.operation))
@@ -132,7 +127,7 @@ class Interpreted:
         describe = _Answer(self._spec, raw)
 
         async def endpoint(**_: Any) -> tuple[bytes, int]:
-            state: _State = connexion.request.scope[_REQUEST]
+            state: State = connexion.request.scope[REQUEST]
             try:
                 state.answer = await _run(state, chain, readers, writer, describe)
             except Problem:
@@ -145,7 +140,7 @@ class Interpreted:
 
 
 async def _run(
-    state: _State,
+    state: State,
     chain: Chain,
     readers: Mapping[str, tuple[str, TypeAdapter[Any]]],
     writer: Any,
@@ -167,24 +162,6 @@ async def _run(
     return describe(answer, writer)
 
 
-class _State:
-    """One request on its way through connexion."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.operation: Operation | None = None
-        self.values: dict[str, Any] = {}
-        self.faults: list[InputError] = []
-        self.upload: Upload | None = None
-        self.answer: Response | None = None
-        self.refused: Problem | None = None
-        self.broken: Exception | None = None
-
-    async def nothing(self) -> Any:
-        """What connexion receives: an empty body."""
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-
 class _Admission:
     """Identity, rate limit and scope, before connexion validates."""
 
@@ -196,7 +173,7 @@ class _Admission:
         routing = scope.get("extensions", {}).get("connexion_routing", {})
         name = routing.get("operation_id")
         if name is not None:
-            await self._interpreted.admit(scope[_REQUEST], name)
+            await self._interpreted.admit(scope[REQUEST], name)
         await self._app(scope, receive, send)
 
 
@@ -212,168 +189,8 @@ class _Endpoints(Resolver):  # type: ignore[misc] # connexion is not typed
 
 async def _keep(request: Any, error: Problem) -> Any:
     """Keeps a refusal for `Interpreted`, which raises it outside of connexion."""
-    request.scope[_REQUEST].refused = error
+    request.scope[REQUEST].refused = error
     return connexion.lifecycle.ConnexionResponse(status_code=500, body=b"")
-
-
-class _ParameterValidator:
-    """Reads and checks all parameters at once; connexion would stop at the first fault."""
-
-    def __init__(self, parameters: list[dict[str, Any]], **_: Any) -> None:
-        self._parameters = parameters
-
-    def validate(self, scope: Scope) -> None:
-        """Fills the state's values; faults wait for those of the body."""
-        state: _State = scope[_REQUEST]
-        query = state.request.query()
-        declared = {p["name"] for p in self._parameters if p["in"] == "query"}
-        if state.operation is not None and state.operation.ticket is not None:
-            declared.add(state.operation.ticket)
-        path = scope["path_params"]
-        found: dict[str, list[InputError]] = {"path": [], "query": [], "header": []}
-        found["query"] += [
-            InputError(f"?{name[:100]}", "unknown", "is not a parameter here")
-            for name in query
-            if name not in declared
-        ]
-        for parameter in self._parameters:
-            name, where = parameter["name"], parameter["in"]
-            pointer = {"path": f"path:{name}", "query": f"?{name}"}.get(where, f"header:{name}")
-            text = {
-                "path": lambda n: path.get(n),
-                "query": query.get,
-                "header": lambda n: state.request.header(n.lower()),
-            }[where](name)
-            schema = parameter["schema"]
-            if text is None:
-                if parameter.get("required"):
-                    found[where].append(InputError(pointer, "required", "is required"))
-                state.values[name] = _default(schema)
-                continue
-            value = _coerced(text, schema)
-            faults = _faults(schema, value, pointer)
-            found[where] += faults
-            state.values[name] = value
-        state.faults = found["path"] + found["query"] + found["header"]
-
-
-def _default(schema: Mapping[str, Any]) -> Any:
-    return schema.get("default")
-
-
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
-
-
-def _coerced(text: str, schema: Mapping[str, Any]) -> Any:
-    """Text as the JSON value that the schema asks for, or as it is where it is none."""
-    kind = schema.get("type")
-    if kind == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
-    if kind == "boolean" and text in ("true", "false"):
-        return text == "true"
-    if kind == "array":
-        return [_coerced(part, schema["items"]) for part in text.split(",")] if text else []
-    return text
-
-
-class _BodyValidator:
-    """Reads the body by the operation's limit, parses and checks it."""
-
-    def __init__(self, *, schema: dict[str, Any], required: bool, **_: Any) -> None:
-        self._schema = schema
-        self._required = required
-
-    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
-        """Fills the state's body; raises all faults together with those of the parameters."""
-        state: _State = scope[_REQUEST]
-        operation = state.operation
-        if operation is None:
-            raise RuntimeError("connexion read a body before the admission")
-        if self._schema.get("type") == "string":
-            media = state.request.headers.get(b"content-type", b"text/csv").partition(b";")[0]
-            chunks = state.request.stream(operation.body_limit)
-            state.upload = Upload(media.strip().lower().decode("latin-1"), chunks)
-            return receive, scope
-        raw = await state.request.body(operation.body_limit)
-        if raw or self._required:
-            value = _parsed(raw)
-            state.values["body"] = value
-            state.faults += _faults(self._schema, value, "")
-        return receive, scope
-
-
-def _parsed(raw: bytes) -> Any:
-    """The JSON in `raw`: UTF-8, no NaN."""
-
-    def refuse(word: str) -> Any:
-        raise ValueError(word)
-
-    try:
-        return json.loads(raw.decode("utf-8"), parse_constant=refuse)
-    except (ValueError, RecursionError):
-        raise MalformedRequest("The body is not JSON.") from None
-
-
-_VALIDATORS: dict[int, tuple[Any, Any]] = {}
-
-
-def _faults(schema: Mapping[str, Any], value: Any, root: str) -> list[InputError]:
-    """What `jsonschema-rs` finds, in our words: at most one fault a place, the widest first."""
-    kept = _VALIDATORS.get(id(schema))
-    if kept is None:
-        kept = (schema, jsonschema_rs.Draft4Validator(_draft4(schema), validate_formats=True))
-        _VALIDATORS[id(schema)] = kept
-    found: dict[str, InputError] = {}
-    for error in kept[1].iter_errors(value):
-        for fault in _words(error, root):
-            known = found.get(fault.pointer)
-            if known is None or _rank(fault) < _rank(known):
-                found[fault.pointer] = fault
-    return sorted(found.values(), key=lambda fault: fault.pointer)[:MOST_ERRORS]
-
-
-_ORDER = ("type", "enum", "minLength", "maxLength", "pattern", "format")
-
-
-def _rank(fault: InputError) -> int:
-    return _ORDER.index(fault.code) if fault.code in _ORDER else len(_ORDER)
-
-
-def _words(error: Any, root: str) -> list[InputError]:
-    """The error in the words that the compiled routes use."""
-    at = root + pointer(tuple(error.instance_path))
-    kind = error.kind
-    match kind.name:
-        case "required":
-            return [InputError(f"{at}/{kind.property}", "required", sentence("required", ""))]
-        case "additionalProperties":
-            unknown = sentence("unknown", "")
-            return [InputError(f"{at}/{name}", "unknown", unknown) for name in kind.unexpected]
-        case "type":
-            limit: object = TYPES[next(t for t in kind.types if t != "null")]
-        case "enum":
-            limit = ", ".join(str(option) for option in kind.options if option is not None)
-        case "format":
-            limit = FORMATS.get(kind.format, kind.format)
-        case "pattern":
-            limit = kind.pattern
-        case _:
-            limit = getattr(kind, "limit", "")
-    return [InputError(at, kind.name, sentence(kind.name, limit))]
-
-
-def _draft4(schema: Any) -> Any:
-    """An OpenAPI 3.0 schema as Draft 4: `nullable` becomes a type."""
-    if isinstance(schema, list):
-        return [_draft4(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    plain = {key: _draft4(value) for key, value in schema.items() if key != "nullable"}
-    if schema.get("nullable") is True and isinstance(plain.get("type"), str):
-        plain["type"] = [plain["type"], "null"]
-        if "enum" in plain:
-            plain["enum"] = [*plain["enum"], None]
-    return plain
 
 
 class _Answer:
@@ -418,7 +235,7 @@ class _Answer:
             for word in str(expression).removeprefix("$response.body#/").split("/"):
                 value = value[word]
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-        return self._base + str(path)
+        return f"{self._base}{path}"
 
 
 def _schema(response: Mapping[str, Any]) -> Any:

@@ -157,7 +157,7 @@ class Store(Protocol):
     """The entities of one service.
 
     Promises: `commit` is atomic and durable when it returns; a version check guards every update
-    and delete; reads see every commit that returned before them; an entity handed out never changes.
+    and delete; reads see every commit that returned before them; entities handed out never change.
     """
 
     async def get(self, kind: type[E], id: str) -> E | None:

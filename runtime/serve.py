@@ -13,7 +13,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from runtime.edge import Asgi
+from runtime.foreign import Asgi
 
 # Requests under way at once. Granian takes no further connection beyond it, so that slow clients,
 # whose requests stay open, must not fill it: 2,000 slow sockets are a test.

@@ -7,6 +7,7 @@ from compiler.emit.models import is_json
 from compiler.emit.types import (
     PIPELINE_HEADERS,
     Names,
+    json_body,
     raw_operation,
     success,
     success_media,
@@ -16,8 +17,8 @@ from compiler.ir import Contract, Operation, Parameter, Type
 
 
 def emit(contract: Contract) -> dict[str, str]:
-    """`rest.py`, and `values.py`: the types of arguments and answers, for what interprets."""
-    return {"rest.py": _Rest(contract).text(), "values.py": _values(contract)}
+    """`rest.py`."""
+    return {"rest.py": _Rest(contract).text()}
 
 
 class _Rest:
@@ -80,7 +81,7 @@ class _Rest:
         query += [ticket] if ticket else []
         if query:
             module.line(f"_{operation.python.upper()}_QUERY = frozenset(({literal(query)[1:-1]},))")
-        if rest.body and _json_body(operation):
+        if rest.body and json_body(operation):
             type = rest.body.content[0].type
             annotation = self.names.annotation(module, type, typing_only=False)
             if annotation not in self.bodies:
@@ -239,7 +240,7 @@ class _Rest:
         body = operation.rest.body
         media = tuple(content.name for content in body.content)
         taken_media = f"request.media_type({literal(media)})"
-        if _json_body(operation):
+        if json_body(operation):
             annotation = self.names.annotation(module, body.content[0].type, typing_only=False)
             module.line(taken_media)
             module.line(f"raw = await request.body({operation.body_limit})")
@@ -314,58 +315,6 @@ class _Rest:
         return ".".join(parts)
 
 
-def _json_body(operation: Operation) -> bool:
-    rest = operation.rest
-    return bool(
-        rest and rest.body and len(rest.body.content) == 1 and is_json(rest.body.content[0].name)
-    )
-
-
 def _shout(annotation: str) -> str:
     snake = "".join(f"_{c}" if c.isupper() else c for c in annotation)
     return "".join(c if c.isalnum() else "_" for c in snake).strip("_").upper()
-
-
-def _values(contract: Contract) -> str:
-    module = Module(
-        "values.py",
-        "The Python types of each operation's arguments and answer: for idempotency records, and "
-        "for what interprets the contract.",
-    )
-    names = Names.of(contract)
-    any_ = module.use("typing", "Any")
-    rested = [operation for operation in contract.operations if operation.rest]
-    module.line("# Operation → the name on the wire → (argument, type).")
-    module.line(f"ARGUMENTS: dict[str, dict[str, tuple[str, {any_}]]] = {{")
-    for operation in rested:
-        assert operation.rest is not None
-        module.line(f"    {literal(operation.id)}: {{")
-        for parameter in operation.rest.parameters:
-            if parameter.location == "header" and parameter.name.lower() in PIPELINE_HEADERS:
-                continue
-            text = names.annotation(module, parameter.type, typing_only=False)
-            optional = not parameter.required and not parameter.has_default
-            text += " | None" if optional and not text.endswith("| None") else ""
-            module.line(
-                f"        {literal(parameter.name)}: ({literal(parameter.python)}, {text}),"
-            )
-        if _json_body(operation) and operation.rest.body:
-            media = operation.rest.body.content[0]
-            text = names.annotation(module, media.type, typing_only=False)
-            module.line(f"        {literal('body')}: ({literal('body')}, {text}),")
-        module.line("    },")
-    module.line("}")
-    module.gap()
-    module.line("# Operation → what it answers; None where that is nothing or a file.")
-    module.line(f"RESULTS: dict[str, {any_}] = {{")
-    for operation in rested:
-        module.line(f"    {literal(operation.id)}: {_result(module, operation, names)},")
-    module.line("}")
-    return module.text()
-
-
-def _result(module: Module, operation: Operation, names: Names) -> str:
-    media = success_media(operation)
-    if media is None or not is_json(media.name):
-        return "None"
-    return names.annotation(module, media.type, typing_only=False)

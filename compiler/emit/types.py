@@ -155,3 +155,11 @@ def operations_of(contract: Contract, service: str) -> Iterator[Operation]:
         for operation in contract.operations
         if operation.service == service and not operation.internal
     )
+
+
+def json_body(operation: Operation) -> bool:
+    """Whether the body is JSON, and nothing else."""
+    rest = operation.rest
+    return bool(
+        rest and rest.body and len(rest.body.content) == 1 and is_json(rest.body.content[0].name)
+    )
