@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.handlers.household import Household
 from tests.handlers.world import World
 
 
@@ -23,3 +24,13 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await world.open()
     yield world
     await world.close()
+
+
+@pytest.fixture
+async def house(world: World) -> AsyncIterator[Household]:
+    """The budget, expense, transaction and search services, their consumers at work."""
+    house = Household(world)
+    await house.carry()
+    yield house
+    await world.bus.stop()
+    await house.index.close()

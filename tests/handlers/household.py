@@ -37,7 +37,7 @@ from runtime.ports import Query
 from runtime.problem import Unauthenticated
 from runtime.ratelimit import Limiter
 from runtime.upload import Upload
-from tests.handlers.world import SECRET, World, call
+from tests.handlers.world import SECRET, World, call, somebody
 
 SERVICES = ("budget", "expense", "search", "transaction")
 
@@ -55,6 +55,10 @@ class Accounts:
     async def identify(self, token: str) -> tuple[Caller, float]:
         """Tests name their callers."""
         raise Unauthenticated(token)
+
+    async def redeem(self, ticket: str) -> Caller:
+        """The same."""
+        raise Unauthenticated(ticket)
 
 
 class Tasks:
@@ -207,6 +211,14 @@ def upload(text: str | bytes, media: str = "text/csv", size: int = 7) -> Upload:
             yield data[at : at + size]
 
     return Upload(media, chunks())
+
+
+async def shown(house: Household, budget: Budget) -> Budget:
+    """The budget when all events had their effect."""
+    await house.world.drained()
+    admin = somebody(house.world, "admin")
+    found: Budget = await house.run(admin, "getBudget", id=budget.id)
+    return found
 
 
 async def whole(chunks: AsyncIterator[bytes]) -> str:
