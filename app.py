@@ -98,9 +98,7 @@ class Platform:
             store=stores["budget"], addresses=self.auth, **mailed, **shared
         )
         self.expense = ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
-        self.order = OrderHandlers(
-            store=stores["order"], customers=lambda: self.customer, **shared
-        )
+        self.order = OrderHandlers(store=stores["order"], customers=lambda: self.customer, **shared)
         self.customer = CustomerHandlers(store=stores["customer"], orders=self.order, **shared)
         self.transaction = TransactionHandlers(store=stores["transaction"], **shared)
         self.task = TaskHandlers(store=stores["task"], **shared)
@@ -108,7 +106,11 @@ class Platform:
             index=index, budgets=self.budget, expenses=self.expense, tasks=self.task
         )
         self.notification = NotificationHandlers(
-            store=stores["notification"], fanout=fanout, **shared
+            store=stores["notification"],
+            fanout=fanout,
+            accounts=self.auth,
+            sessions=self.auth,
+            **shared,
         )
         services = {name: getattr(self, name) for name in names}
 

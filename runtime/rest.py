@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from runtime.call import Call
+from runtime.faults import sentence
 from runtime.operation import Operation
 from runtime.problem import (
     BodyTooLarge,
@@ -182,14 +183,24 @@ def bearer(value: bytes) -> str:
     return token.strip().decode("latin-1")
 
 
+# As the contract's components declare them: IdempotencyKey, IfMatch.
+_KEY = "^[!-~]+$"
+_MOST_KEY = 128
+_MATCH = r'^(\*|(W/)?"[0-9]{1,10}")$'
+_MOST_MATCH = 20
+
+
 def idempotency_key(value: bytes, faults: list[InputError]) -> str | None:
     """An Idempotency-Key header: 1 to 128 printable ASCII characters."""
-    if not 1 <= len(value) <= 128 or not all(0x21 <= byte <= 0x7E for byte in value):
-        faults.append(
-            InputError("header:Idempotency-Key", "pattern", "must be 1 to 128 printable characters")
-        )
-        return None
-    return value.decode("ascii")
+    code, limit = "pattern", _KEY
+    if len(value) < 1:
+        code, limit = "minLength", "1"
+    elif len(value) > _MOST_KEY:
+        code, limit = "maxLength", str(_MOST_KEY)
+    elif all(0x21 <= byte <= 0x7E for byte in value):
+        return value.decode("ascii")
+    faults.append(InputError("header:Idempotency-Key", code, sentence(code, limit)))
+    return None
 
 
 # No entity has this version: what a weak ETag names, as If-Match compares strongly (RFC 9110,
@@ -206,7 +217,12 @@ def version_of(value: bytes, faults: list[InputError]) -> int | None:
     if not (
         1 <= len(digits) <= 10 and digits.isdigit() and strong[:1] == b'"' and strong[-1:] == b'"'
     ):
-        faults.append(InputError("header:If-Match", "pattern", 'must be one ETag, as "3", or *'))
+        code, limit = "pattern", _MATCH
+        if len(value) < 1:
+            code, limit = "minLength", "1"
+        elif len(value) > _MOST_MATCH:
+            code, limit = "maxLength", str(_MOST_MATCH)
+        faults.append(InputError("header:If-Match", code, sentence(code, limit)))
         return None
     return int(digits) if strong is value else NO_VERSION
 
