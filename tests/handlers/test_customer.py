@@ -22,7 +22,7 @@ async def shop(world: World) -> Shop:
 
 async def test_the_handlers_are_what_the_contract_asks_for(shop: Shop) -> None:
     customers: CustomerService = shop.customers
-    assert customers
+    assert customers is shop.customers
 
 
 async def test_a_customer_is_kept_replaced_and_deleted_under_its_version(shop: Shop) -> None:

@@ -30,7 +30,7 @@ STEPS = (OrderStatus.CONFIRMED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStat
 
 async def test_the_handlers_are_what_the_contract_asks_for(shop: Shop) -> None:
     orders: OrderService = shop.orders
-    assert orders
+    assert orders is shop.orders
 
 
 # --- what an order is -----------------------------------------------------------------------------
