@@ -27,7 +27,13 @@ class NoIndex:
         """Raises Unavailable."""
         raise _closed()
 
-    async def suggest(self, budgets: Sequence[str], prefix: str, limit: int) -> list[str]:
+    async def suggest(
+        self,
+        budgets: Sequence[str],
+        prefix: str,
+        limit: int,
+        fields: Sequence[str] = ("description", "category"),
+    ) -> list[str]:
         """Raises Unavailable."""
         raise _closed()
 
