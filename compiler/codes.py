@@ -11,11 +11,11 @@ CODES: dict[str, str] = {
     "no-spec": "The folder holds no OpenAPI document.",
     "too-deep": "Nested, or referred to, too deeply.",
     # YAML and JSON
+    "duplicate-key": "A map has the same key twice.",
     "yaml-syntax": "The file is not YAML.",
     "yaml-empty": "The file holds no document.",
     "yaml-documents": "The file holds a second document.",
     "yaml-alias": "An alias without an anchor, inside its own anchor, or standing for too much.",
-    "yaml-duplicate": "A map has the same key twice.",
     "yaml-key": "A key is not text.",
     "yaml-merge": "A merge key that merges no map.",
     "yaml-number": "A number that JSON does not have.",

@@ -23,13 +23,18 @@ def _plain(value: Any) -> Any:
         return {
             f.name: _plain(item)
             for f in fields(value)
-            if f.compare and (item := getattr(value, f.name)) not in (None, (), "", False)
+            if f.compare and not _is_nothing(item := getattr(value, f.name))
         }
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return value
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a value says nothing. Zero says something: `minimum: 0`."""
+    return value is None or value is False or value in ((), "")
 
 
 def explain(contract: Contract, name: str) -> str:

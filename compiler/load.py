@@ -40,7 +40,7 @@ def load(specs: Path, name_prefix: str | None = None) -> Contract:
     except RecursionError:
         # A chain of hundreds of schemas, each an allOf of the next: readers recurse.
         message = "the specs refer too deeply to be compiled"
-        report.add(Span(folder.prefix, 1, 1), "too-deep", message)
+        report.add(folder.span, "too-deep", message)
         contract = None
     report.raise_any()
     assert contract is not None, "a document that is none is reported"
@@ -57,7 +57,7 @@ def _load(folder: _Folder, report: Report) -> Contract | None:
     if "openapi" not in trees:
         if not report.errors:
             message = "no OpenAPI document is here: openapi.yaml or openapi.json"
-            report.add(Span(folder.prefix, 1, 1), "no-spec", message)
+            report.add(folder.span, "no-spec", message)
         folder.graphql()
         folder.protos()
         return None
@@ -82,11 +82,12 @@ class _Folder:
         self.path = path
         self.prefix = prefix
         self.report = report
+        self.span = Span(prefix or ".", 1, 1)
         self.paths: list[Path] = []
         try:
             self.paths = sorted(path.iterdir())
         except OSError as error:
-            report.add(Span(prefix, 1, 1), "unreadable", error.strerror or "cannot be read")
+            report.add(self.span, "unreadable", error.strerror or "cannot be read")
 
     def read(self, path: Path) -> File | None:
         """A file's text; None after reporting why there is none."""

@@ -40,8 +40,8 @@ class SpecErrors(Exception):
     """All that is wrong, sorted; never empty."""
 
     def __init__(self, errors: list[SpecError]) -> None:
-        super().__init__("\n".join(str(error) for error in errors))
         self.errors = sorted(set(errors))
+        super().__init__("\n".join(map(str, self.errors)))
 
 
 class Report:

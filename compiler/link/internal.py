@@ -83,6 +83,9 @@ class InternalLinker:
             type = self._type(row)
             wire = names[row.name]
             required = not row.optional and not row.oneof
+            if row.type in self.proto.messages and not row.repeated:
+                # proto3 cannot say that a message must be there; its rule can.
+                required = bool(row.rule.get("required"))
             optional = replace(type, nullable=not required)
             found.append(Field(wire, attributes[wire], optional, required, row.span, doc=row.doc))
         return tuple(sorted(found, key=lambda row: row.name))

@@ -6,6 +6,7 @@ from compiler import naming
 from compiler.ir import EntityInfo, Field, SearchInfo
 from compiler.parse.node import Node
 from compiler.parse.schema import Schemas
+from compiler.parse.values import canonical
 
 
 def entity_info(schema: Node, schemas: Schemas) -> EntityInfo | None:
@@ -47,7 +48,7 @@ def _private(name: str, attribute: str, node: Node, schemas: Schemas) -> Field:
         type,
         required=False,
         span=node.key,
-        default=default.plain() if default else None,
+        default=canonical(default.plain(), type) if default else None,
         has_default=default is not None,
         doc=node.text("description"),
     )

@@ -54,6 +54,8 @@ class _Reader:
             text = self.file.text
             rest = text[self.at :].lstrip(" \t\r\n")
             found = repr(rest[0]) if rest else "the end of the file"
+            if rest.startswith('"'):
+                found = "a text that does not end, or that has a line break or a wrong escape"
             raise self.stop(len(text) - len(rest), f"expected {expected}, found {found}")
         self.at = match.end()
         kind = match.lastgroup or ""
@@ -107,7 +109,7 @@ class _Reader:
             key = self.place(at)
             if name in entries:
                 self.report.add(
-                    key, "yaml-duplicate", f"{name!r} stands already at {entries[name].key}"
+                    key, "duplicate-key", f"{name!r} stands already at {entries[name].key}"
                 )
             else:
                 value.key_line, value.key_column = key.line, key.column

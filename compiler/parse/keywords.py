@@ -49,10 +49,10 @@ class Keywords:
 
     def kinds(self, node: Node) -> tuple[list[Kind], bool]:
         """What kinds of value a schema allows, said or meant, and whether null."""
-        listed = node.texts("type")
+        listed = [kind for kind in _KINDS if kind in node.texts("type")]
         nullable = "null" in node.texts("type") if self.modern else node.flag("nullable")
         if listed:
-            return [kind for kind in _KINDS if kind in listed], nullable
+            return listed, nullable
         if nullable and self.modern:
             return ["any"], True
         for key in ("properties", "additionalProperties", "required", "items"):

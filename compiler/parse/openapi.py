@@ -49,7 +49,8 @@ def parse_openapi(root: Node, report: Report) -> OpenApi | None:
     modern = isinstance(version, str) and version.startswith("3.1.")
     if not modern and not (isinstance(version, str) and version.startswith("3.0.")):
         place = root.child("openapi").span
-        report.add(place, "bad-version", f"OpenAPI 3.0 or 3.1 is read, not {version!r}")
+        hint = "" if isinstance(version, str) else ": put it in quotes"
+        report.add(place, "bad-version", f"OpenAPI 3.0.x or 3.1.x is read, not {version!r}{hint}")
         return None
     return _Reader(root, report, modern).read()
 

@@ -10,6 +10,7 @@ from compiler import naming
 from compiler.ir import Body, Media, Parameter, Response, Type
 from compiler.parse.node import Node
 from compiler.parse.schema import Schemas
+from compiler.parse.values import canonical
 from compiler.source import Report
 
 Location = Literal["path", "query", "header", "cookie"]
@@ -115,7 +116,7 @@ class RestReader:
             type,
             node.flag("required"),
             node.span,
-            default=default.plain() if default else None,
+            default=canonical(default.plain(), type) if default else None,
             has_default=default is not None,
             style=style,
             explode=explode,

@@ -15,6 +15,7 @@ from compiler.parse.refs import Refs
 from compiler.parse.schema_checks import SchemaChecks
 from compiler.parse.schema_shape import ANNOTATIONS
 from compiler.parse.tags import tagged, written_tags
+from compiler.parse.values import canonical
 from compiler.source import Report
 
 # What a schema says that is not its type: of the property, or of how it is shown or kept.
@@ -197,7 +198,7 @@ class Schemas:
             return replace(type, enum=(None,))
         if kind == "array":
             items = node.get("items")
-            if items is None:
+            if items is None and not self.modern:
                 self.report.add(node.key, "missing-key", "an array needs 'items'")
             return replace(type, item=self.of(items) if items else Type("any", node.span))
         return self._object(node, type) if kind == "object" else type
@@ -252,7 +253,7 @@ class Schemas:
             type,
             required,
             node.key,
-            default=default.plain() if default else None,
+            default=canonical(default.plain(), type) if default else None,
             has_default=default is not None,
             read_only=read_only is not None and read_only.value is True,
             write_only=write_only is not None and write_only.value is True,

@@ -63,6 +63,12 @@ def misfit(value: Any, type: Type, lookup: Lookup) -> str | None:
     return None if isinstance(value, bool) else _number(value, type.bounds)
 
 
+def canonical(value: Any, type: Type) -> Any:
+    """The value as its type has it: JSON's 2.0 is the integer 2."""
+    whole = type.kind == "integer" and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
+
+
 def shown(value: Any) -> str:
     """A value as a message quotes it: never longer than a line bears."""
     text = repr(value)

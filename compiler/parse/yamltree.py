@@ -178,7 +178,7 @@ class _Builder:
                 continue
             if name in entries:
                 self.report.add(
-                    key.span, "yaml-duplicate", f"{name!r} stands already at {places[name]}"
+                    key.span, "duplicate-key", f"{name!r} stands already at {places[name]}"
                 )
                 continue
             value.key_line, value.key_column = key.line, key.column
