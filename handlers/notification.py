@@ -88,13 +88,17 @@ class NotificationHandlers:
     ) -> NotificationPage:
         """The caller's own and those to everybody, as one list."""
         user_id = call.caller.user_id
+        where = [Where("user_id", "eq", user_id)]
+        if unread is not None:
+            # The contract's filter is the absence of readAt; this field says it, in an index.
+            where.append(Where("unread", "eq", unread))
         query = self._pager.query(
             call,
             page_size=page_size,
             page_token=page_token,
             sort=sort,
-            filters={"kind": kind, "unread": unread},
-            where=(Where("user_id", "eq", user_id),),
+            filters={"kind": kind},
+            where=where,
         )
         own = await self._store.page(NotificationRecord, query)
         items, more = own.items, own.more
