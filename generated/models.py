@@ -307,7 +307,7 @@ class ImportStatus(StrEnum):
 class InputError(Model):
     """One thing that is wrong with the input."""
 
-    code: Annotated[str, Field(max_length=50, min_length=1, pattern="^[a-z]+(-[a-z]+)*$")]
+    code: Annotated[str, Field(max_length=50, min_length=1, pattern="^[a-z][A-Za-z-]*$")]
     message: Annotated[str, Field(max_length=500)]
     pointer: Annotated[str, Field(max_length=300)]
 
