@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import random
 from collections.abc import Callable, Sequence
 
 from runtime.adapters.clock import milliseconds
 from runtime.adapters.embedded_lanes import Failed, Lanes, Parcel
+from runtime.adapters.embedded_retries import Retries
 from runtime.adapters.sqlite.database import Database
 from runtime.adapters.sqlite.outbox import Backlog, Outbox
 from runtime.ports import Consumer, DeadLetter, Envelope
@@ -27,7 +27,6 @@ log = logging.getLogger("runtime.bus")
 
 # Rows read at once: 1 ms of the event loop.
 _READ = 200
-_MOST_RETRIES = 100
 # Dead letters in one answer.
 _MOST_LISTED = 10_000
 
@@ -36,8 +35,8 @@ class EmbeddedBus:
     """Relays the outbox of one database; the port is `Bus`.
 
     At most `hold` events are in memory; a handler that runs longer than `patience` seconds has
-    failed. Delivery begins with `start`; without it, as in the command line, dead letters can be
-    listed and replayed.
+    failed, and one that still runs so many seconds after `stop` began is cancelled. Delivery begins
+    with `start`; without it, as in the command line, dead letters can be listed and replayed.
     """
 
     def __init__(
@@ -47,6 +46,7 @@ class EmbeddedBus:
         hold: int = 1000,
         most_lanes: int = 16,
         patience: float = 60.0,
+        stop_within: float = 20.0,
         first_delay: float = 0.2,
         longest_delay: float = 30.0,
     ) -> None:
@@ -56,25 +56,22 @@ class EmbeddedBus:
         self._hold = hold
         self._most_lanes = most_lanes
         self._patience = patience
+        self._stop_within = stop_within
         self._first_delay = first_delay
         self._longest_delay = longest_delay
         self._lanes: dict[str, Lanes] = {}
         self._routes: dict[tuple[str, str], tuple[Lanes, ...]] = {}
-        self._names = "[]"
         # Consumers that an outbox row still waits for.
         self._left: dict[int, int] = {}
         self._read_to = 0
         # Rows up to here may be known to their consumers: they were there before the start.
         self._recover_to = 0
-        self._retrying: set[tuple[str, str]] = set()
+        self._retries = Retries(self._outbox, self._clock, self.nudge)
         self._finished: list[int] = []
         self._unparked: list[tuple[str, str]] = []
         self._clearing: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._pull_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._changed = asyncio.Event()
-        # Something may be due that no timer is set for.
-        self._look_at_parked = False
         self._end_listening: Callable[[], None] = _nothing
         self._running = False
         self._stopped = asyncio.Event()
@@ -93,7 +90,6 @@ class EmbeddedBus:
                 seen=self._outbox.seen,
                 idle=self._changed.set,
             )
-        self._names = json.dumps(list(self._lanes))
         self._recover_to = self._outbox.last()
         self._running = True
         self._end_listening = self._database.on_emitted(self.nudge)
@@ -101,7 +97,8 @@ class EmbeddedBus:
 
     def nudge(self, parked: bool = False) -> None:
         """Looks for what is new, and for what is due; the database calls it after commits."""
-        self._look_at_parked = self._look_at_parked or parked
+        if parked:
+            self._retries.suspect(self._lanes)
         if self._running and self._pull_at is None:
             self._pull_at = asyncio.get_running_loop().call_soon(self._pull)
 
@@ -111,10 +108,11 @@ class EmbeddedBus:
         self._stopped.set()
         self._end_listening()
         self._end_listening = _nothing
-        for handle in (self._timer, self._pull_at):
-            if handle is not None:
-                handle.cancel()
-        await asyncio.gather(*(lanes.stop() for lanes in self._lanes.values()))
+        self._retries.close()
+        if self._pull_at is not None:
+            self._pull_at.cancel()
+            self._pull_at = None
+        await asyncio.gather(*(lanes.stop(self._stop_within) for lanes in self._lanes.values()))
         if self._clearing is not None:
             await self._clearing
 
@@ -163,9 +161,8 @@ class EmbeddedBus:
             for seq, envelope in rows:
                 self._route(seq, envelope)
                 self._read_to = seq
-            if self._look_at_parked:
-                self._retry()
-                self._look_at_parked = False
+            for name, attempts, due in self._retries.look():
+                self._lanes[name].put(Parcel(due, None, attempts))
         except Unavailable:
             self._pull_at = loop.call_later(1.0, self._pull)
             return
@@ -197,23 +194,6 @@ class EmbeddedBus:
         for lanes in takers:
             lanes.put(Parcel(envelope, seq))
 
-    def _retry(self) -> None:
-        """Puts what is due into its lane again, and sets the timer for what is due next."""
-        now = milliseconds(self._clock.now())
-        if len(self._retrying) < _MOST_RETRIES:
-            for name, attempts, envelope in self._outbox.due(now, self._names, _MOST_RETRIES):
-                key = (name, envelope.id)
-                if key not in self._retrying and len(self._retrying) < _MOST_RETRIES:
-                    self._retrying.add(key)
-                    self._lanes[name].put(Parcel(envelope, None, attempts))
-        at = self._outbox.next_due(now, self._names)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if at is not None:
-            wait = (at - now) / 1000
-            self._timer = asyncio.get_running_loop().call_later(wait, self.nudge, True)
-
     # --- from the lanes back ----------------------------------------------------------------------
 
     def _settle(self, consumer: Consumer, parcel: Parcel) -> None:
@@ -226,11 +206,11 @@ class EmbeddedBus:
 
     async def _park(self, consumer: Consumer, parcel: Parcel, failed: Failed) -> None:
         """The consumer has not applied it: it waits for its next attempt, or is given up."""
-        key = (consumer.name, parcel.envelope.id)
         delay = self._first_delay
         while True:
             now = self._clock.now()
-            wait = min(self._longest_delay, self._first_delay * 2 ** (parcel.attempts - 1))
+            wait = self._first_delay * 2.0 ** min(parcel.attempts - 1, 30)
+            wait = min(self._longest_delay, wait)
             # Not exactly: what failed together need not come back together.
             wait *= random.uniform(0.75, 1.25)  # noqa: S311 # nosec B311
             given_up = failed.final or parcel.attempts >= consumer.attempts
@@ -251,11 +231,13 @@ class EmbeddedBus:
                     return
                 delay = min(self._longest_delay, delay * 2)
         if due is None:
-            log.error("%s gave up %s: %s", *key, failed.reason)
-        self._retrying.discard(key)
+            log.error("%s gave up %s: %s", consumer.name, parcel.envelope.id, failed.reason)
         if parcel.seq is not None:
             self._done(parcel.seq)
-        self.nudge(parked=True)
+        else:
+            self._retries.ended(consumer.name, parcel.envelope.id)
+        self._retries.suspect([consumer.name])
+        self.nudge()
 
     def _done(self, seq: int) -> None:
         """One consumer fewer waits for the row."""
@@ -289,8 +271,9 @@ class EmbeddedBus:
                     break
                 delay = min(self._longest_delay, delay * 2)
                 continue
-            self._retrying.difference_update(unparked)
-            self.nudge(parked=bool(unparked))
+            for name, event_id in unparked:
+                self._retries.ended(name, event_id)
+            self.nudge()
         self._clearing = None
         self._changed.set()
 

@@ -34,10 +34,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why a consumer did not take a parcel; `final` when trying again is useless."""
+    """Why a consumer did not take a parcel: `final`, trying again is useless; `slow`, no time."""
 
     reason: str
     final: bool = False
+    slow: bool = False
 
 
 Settle = Callable[[Consumer, Parcel], None]
@@ -96,16 +97,17 @@ class Lanes:
                 worker.add_done_callback(self._workers.discard)
         lane.parcels.append(parcel)
 
-    async def stop(self) -> None:
-        """Lets the batches under way finish; what waits stays in the outbox."""
+    async def stop(self, within: float) -> None:
+        """Lets what runs finish, for so many seconds; what waits stays in the outbox."""
         self._closed = True
         workers = tuple(self._workers)
         try:
-            await asyncio.gather(*workers, return_exceptions=True)
-        except asyncio.CancelledError:
+            if workers:
+                await asyncio.wait(workers, timeout=within)
+        finally:
             for worker in workers:
                 worker.cancel()
-            raise
+        await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self) -> None:
         try:
@@ -135,6 +137,12 @@ class Lanes:
             if failed is None:
                 for parcel in batch:
                     self._settle(self.consumer, parcel)
+                return
+            if failed.slow:
+                # One by one they might take as long each.
+                for parcel in batch:
+                    parcel.attempts += 1
+                    await self._park(self.consumer, parcel, failed)
                 return
         for parcel in batch:
             if self._closed and len(batch) > 1:
@@ -172,6 +180,9 @@ class Lanes:
         except Problem as problem:
             log.warning("%s failed: %s: %s", name, type(problem).__name__, problem.detail)
             return Failed(f"{type(problem).__name__}: {problem.detail}")
+        except TimeoutError:
+            log.exception("%s took too long over %s", name, batch[0].envelope.id)
+            return Failed("TimeoutError", slow=True)
         except Exception as error:
             # Its message may quote anything, so it goes to the log alone.
             log.exception("%s failed on %s", name, batch[0].envelope.id)

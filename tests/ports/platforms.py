@@ -70,7 +70,13 @@ class Embedded:
         self.database = await Database.open(self.folder, TABLES, clock=self.clock)
         self.store = SqliteStore(self.database, TABLES, "pot")
         self.other = SqliteStore(self.database, TABLES, "other")
-        self.bus = EmbeddedBus(self.database, first_delay=0.01, longest_delay=0.05, patience=5)
+        self.bus = EmbeddedBus(
+            self.database,
+            first_delay=0.01,
+            longest_delay=0.05,
+            patience=0.5,
+            stop_within=0.2,
+        )
 
     async def close(self) -> None:
         """Closes it."""

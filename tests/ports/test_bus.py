@@ -369,6 +369,42 @@ async def test_a_stop_finishes_what_runs_and_a_start_does_the_rest(platform: Pla
     assert counted.count == 10
 
 
+async def test_a_handler_that_hangs_is_ended_and_its_batch_tried_again(platform: Platform) -> None:
+    ids = await open_pots(platform.store, *["usr_ann"] * 3)
+    calls = 0
+    recorder = Recorder()
+
+    async def hangs_once(batch: Batch) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.Event().wait()
+        await recorder(batch)
+
+    await platform.bus.start([consumer(hangs_once)])
+    await drained(platform)
+    assert sorted(recorder.applied) == sorted(ids)
+    assert [attempt for _, attempt in recorder.attempts] == [2, 2, 2]
+
+
+async def test_a_stop_does_not_wait_for_a_handler_that_hangs(platform: Platform) -> None:
+    begun = asyncio.Event()
+
+    async def hangs(batch: Batch) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    ids = await open_pots(platform.store, "usr_ann")
+    await platform.bus.start([consumer(hangs)])
+    await begun.wait()
+    await platform.close()
+    await platform.open()
+    recorder = Recorder()
+    await platform.bus.start([consumer(recorder)])
+    assert await platform.bus.drained()
+    assert recorder.applied == ids
+
+
 async def test_drained_says_when_something_is_still_on_its_way(platform: Platform) -> None:
     go_on = asyncio.Event()
 

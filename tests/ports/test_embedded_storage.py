@@ -95,8 +95,7 @@ async def test_server_and_guest_take_turns(embedded: Embedded) -> None:
                     await store.commit(Update(after))
                     break
                 except Conflict:
-                    # A guest has no one to tell it what is new.
-                    store._forget()
+                    continue
 
     await asyncio.gather(count(embedded.store), count(beside), count(embedded.store))
     assert await embedded.store.get(Tally, "usr_ann") == tally("usr_ann", 90, 91)
@@ -338,6 +337,11 @@ async def test_what_is_past_its_time_is_purged(embedded: Embedded) -> None:
     assert await embedded.database.sweep() == 1100
 
 
+async def test_a_commit_is_on_the_disk_when_it_returns(embedded: Embedded) -> None:
+    connection = embedded.database._connection
+    assert (connection.pragma("journal_mode"), connection.pragma("synchronous")) == ("wal", 2)
+
+
 async def test_commits_that_wait_share_a_transaction(embedded: Embedded) -> None:
     commits = 0
 
@@ -418,7 +422,11 @@ async def test_a_page_reads_its_own_range_in_order(embedded: Embedded, query: Qu
         for sql, bindings in statements:
             plan = explained(embedded, sql, bindings)
             assert any("pots:owner_id:created_at" in step for step in plan)
-            assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan)
+            assert not any("SCAN t" in step for step in plan)
+            # The page itself may be sorted once more, what it is chosen from never.
+            if "TEMP B-TREE" in plan[-1] and "SCAN k" in plan:
+                plan.pop()
+            assert not any("TEMP B-TREE" in step for step in plan)
 
 
 async def test_a_set_is_read_from_its_own_range(embedded: Embedded) -> None:

@@ -61,6 +61,7 @@ class Database:
         self.traceparent = traceparent
         # Changes when a guest has written; see folder.py.
         self.stamp = folder.stamp
+        self.guest = folder.guest
         self._folder = folder
         self._reader = reader
         self._execute = reader.execute
@@ -215,7 +216,7 @@ class Purge(Job[int]):
 
     def __init__(self, table: str, before: int) -> None:
         self._sql = (
-            f"DELETE FROM {table} WHERE rowid IN "  # of the two names in `sweep`
+            f"DELETE FROM {table} WHERE rowid IN "
             f"(SELECT rowid FROM {table} ORDER BY rowid LIMIT {_SWEPT}) AND at < ?"
         )
         self._before = before

@@ -26,15 +26,10 @@ _PARK = (
     f"VALUES ({', '.join('?' * 14)}) ON CONFLICT (consumer, id) DO UPDATE SET "
     "attempts = excluded.attempts, due = excluded.due, reason = excluded.reason, at = excluded.at"
 )
-# The consumers' names are one binding, as JSON: one statement for any number of them.
 _DUE = (
-    f"SELECT {_ENVELOPE}, consumer, attempts FROM parked "
-    "WHERE due <= ? AND consumer IN (SELECT value FROM json_each(?)) ORDER BY due LIMIT ?"
+    f"SELECT {_ENVELOPE}, attempts FROM parked WHERE consumer = ? AND due <= ? ORDER BY due LIMIT ?"
 )
-_NEXT_DUE = (
-    "SELECT due FROM parked WHERE due > ? "
-    "AND consumer IN (SELECT value FROM json_each(?)) ORDER BY due LIMIT 1"
-)
+_NEXT_DUE = "SELECT due FROM parked WHERE consumer = ? AND due > ? ORDER BY due LIMIT 1"
 _DEAD = (
     f"SELECT {_ENVELOPE}, consumer, attempts, reason, at FROM parked "
     "WHERE due IS NULL ORDER BY rowid LIMIT ?"
@@ -72,14 +67,14 @@ class Outbox:
         """The next events behind `seq`, in the order they were committed in."""
         return [(row[9], Envelope(*row[:9])) for row in self._database.read(_READ, (seq, most))]
 
-    def due(self, now: int, names: str, most: int) -> list[tuple[str, int, Envelope]]:
-        """Parked events whose time has come: consumer, attempts so far, event."""
-        rows = self._database.read(_DUE, (now, names, most))
-        return [(row[9], row[10], Envelope(*row[:9])) for row in rows]
+    def due(self, consumer: str, now: int, most: int) -> list[tuple[int, Envelope]]:
+        """A consumer's parked events whose time has come: attempts so far, and the event."""
+        rows = self._database.read(_DUE, (consumer, now, most))
+        return [(row[9], Envelope(*row[:9])) for row in rows]
 
-    def next_due(self, now: int, names: str) -> int | None:
-        """When the next parked event is due after `now`, in ms."""
-        rows = self._database.read(_NEXT_DUE, (now, names))
+    def next_due(self, consumer: str, now: int) -> int | None:
+        """When the consumer's next parked event is due after `now`, in ms."""
+        rows = self._database.read(_NEXT_DUE, (consumer, now))
         return rows[0][0] if rows else None
 
     def handled(self, consumer: str, event_id: str) -> bool:

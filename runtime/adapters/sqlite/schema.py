@@ -35,7 +35,7 @@ OWN: tuple[str, ...] = (
     "CREATE TABLE IF NOT EXISTS parked (consumer TEXT NOT NULL, attempts INTEGER NOT NULL, "
     f"due INTEGER, reason TEXT NOT NULL, at TEXT NOT NULL, {_ENVELOPE_DDL}, "
     "UNIQUE (consumer, id)) STRICT",
-    "CREATE INDEX IF NOT EXISTS parked_due ON parked (due) WHERE due IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS parked_due ON parked (consumer, due) WHERE due IS NOT NULL",
     # These two are purged from their oldest end, which is their lowest rowid.
     "CREATE TABLE IF NOT EXISTS inbox (consumer TEXT NOT NULL, event_id TEXT NOT NULL, "
     "at INTEGER NOT NULL, UNIQUE (consumer, event_id)) STRICT",

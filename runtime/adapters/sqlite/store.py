@@ -53,11 +53,14 @@ class SqliteStore:
         *,
         cached: int = CACHED,
     ) -> None:
-        """Of `tables` those of `service`; the database was opened with them."""
+        """Of `tables` those of `service`; the database was opened with them.
+
+        A guest caches nothing: nobody tells it what the server writes.
+        """
         self._database = database
         self._service = service
         self._shelves: dict[type[Entity], Shelf[Any]] = {
-            table.kind: Shelf(table, *database.shape(table.name), cached)
+            table.kind: Shelf(table, *database.shape(table.name), 0 if database.guest else cached)
             for table in tables
             if table.service == service
         }
