@@ -8,34 +8,20 @@ from decimal import Decimal
 import pytest
 
 from generated.events import ExpenseCreated, UserDeleted
-from generated.models import Budget, Expense, MemberRole, PurgedBudget, Role, User
+from generated.models import Budget, Expense, MemberRole, PurgedBudget
 from handlers.access import NOBODY
 from runtime.call import Caller
 from runtime.ports import Emit, Insert, Query
 from runtime.problem import NotFound
-from tests.handlers.household import Household
+from tests.handlers.household import Household, account
 from tests.handlers.world import somebody
 
 pytestmark = pytest.mark.anyio
 
 
-def account(caller: Caller, house: Household) -> User:
-    now = house.world.clock.now()
-    return User(
-        id=caller.user_id,
-        version=1,
-        created_at=now,
-        updated_at=now,
-        email=f"{caller.user_id}@example.com",
-        name="Somebody",
-        role=Role.USER,
-        email_verified=True,
-    )
-
-
 async def delete_account(house: Household, caller: Caller) -> None:
     """What the auth service publishes."""
-    await house.stores["budget"].commit(Emit(UserDeleted(before=account(caller, house))))
+    await house.stores["budget"].commit(Emit(UserDeleted(before=account(house.world, caller))))
     await house.world.drained()
 
 
