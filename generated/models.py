@@ -767,6 +767,7 @@ class BudgetAccess(Model):
 
     budget_id: Annotated[BudgetId, Field(alias="budgetId")]
     currency: Currency
+    currency_fixed: Annotated[bool, Field(alias="currencyFixed")]
     level: AccessLevel
     owner_id: Annotated[UserId, Field(alias="ownerId")]
 
@@ -794,6 +795,12 @@ class BudgetCounter(Entity):
     id: Annotated[str, Field(max_length=92, min_length=43)]
     updated_at: Annotated[Timestamp, Field(alias="updatedAt")]
     version: Version
+
+
+class BudgetCurrency(Model):
+    """The currency that a budget has for good."""
+
+    currency: Currency
 
 
 class BudgetInput(Model):
