@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from generated import operations
 from generated.errors import PROBLEMS
@@ -15,6 +15,7 @@ from generated.events import CONSUMERS, EVENTS
 from generated.models import Budget, BudgetPage
 from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS
 from generated.rest import routes
+from generated.services import Consumers, Services
 from generated.storage import TABLES
 from generated.values import ARGUMENTS, RESULTS
 from handlers.auth import AuthHandlers
@@ -25,6 +26,8 @@ from handlers.notification import NotificationHandlers
 from handlers.order import OrderHandlers
 from handlers.search import SearchHandlers
 from handlers.task import TaskHandlers
+from handlers.task_runners import runners
+from handlers.task_runners import runners
 from handlers.transaction import TransactionHandlers
 from runtime.adapters.clock import SystemClock
 from runtime.adapters.embedded_bus import EmbeddedBus
@@ -44,7 +47,7 @@ from runtime.monitor import Monitor
 from runtime.pages import pages
 from runtime.paging import Pager
 from runtime.passwords import Passwords
-from runtime.ports import Clock, Consumer
+from runtime.ports import Clock, Consumer, Ids, Mailer
 from runtime.problem import PLATFORM_PROBLEMS
 from runtime.ratelimit import Limiter
 from runtime.settings import Settings
@@ -55,6 +58,22 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
+
+
+class Shared(TypedDict):
+    """What every service takes."""
+
+    ids: Ids
+    clock: Clock
+    pager: Pager
+
+
+class Mailed(TypedDict):
+    """What the services take that send mails with secrets in their links."""
+
+    mailer: Mailer
+    secret: bytes
+    public_url: str
 
 
 class Platform:
@@ -77,12 +96,8 @@ class Platform:
         tokens = AccessTokens(secret, settings.jwt_issuer, settings.jwt_audience, clock)
         names = sorted({operation.service for operation in OPERATIONS.values()})
         stores = {name: SqliteStore(database, TABLES, name) for name in names}
-        shared: dict[str, Any] = {"ids": ids, "clock": clock, "pager": pager}
-        mailed: dict[str, Any] = {
-            "mailer": mailer,
-            "secret": secret,
-            "public_url": settings.public_url,
-        }
+        shared: Shared = {"ids": ids, "clock": clock, "pager": pager}
+        mailed: Mailed = {"mailer": mailer, "secret": secret, "public_url": settings.public_url}
 
         # One row a service: its store, what all share, and what it alone needs.
         self.auth = AuthHandlers(
@@ -101,7 +116,19 @@ class Platform:
         self.order = OrderHandlers(store=stores["order"], customers=lambda: self.customer, **shared)
         self.customer = CustomerHandlers(store=stores["customer"], orders=self.order, **shared)
         self.transaction = TransactionHandlers(store=stores["transaction"], **shared)
-        self.task = TaskHandlers(store=stores["task"], **shared)
+        self.task = TaskHandlers(
+            store=stores["task"],
+            addresses=self.auth,
+            runners=runners(
+                mailer=mailer,
+                owners=self.auth,
+                budgets=self.budget,
+                expenses=self.expense,
+                search=lambda: self.search,
+                clock=clock,
+            ),
+            **shared,
+        )
         self.search = SearchHandlers(
             index=index, budgets=self.budget, expenses=self.expense, tasks=self.task
         )
@@ -112,7 +139,8 @@ class Platform:
             sessions=self.auth,
             **shared,
         )
-        services = {name: getattr(self, name) for name in names}
+        # A handler that lacks a method, or has one of another shape, is a type error here.
+        services = Services(**{name: getattr(self, name) for name in names})
 
         limiter = Limiter(settings.rate_limit_factor)
         self.metrics = metrics = Metrics()
