@@ -140,17 +140,36 @@ class Platform:
             **shared,
         )
         # A handler that lacks a method, or has one of another shape, is a type error here.
-        services = Services(**{name: getattr(self, name) for name in names})
+        services = Services(
+            auth=self.auth,
+            budget=self.budget,
+            customer=self.customer,
+            expense=self.expense,
+            notification=self.notification,
+            order=self.order,
+            search=self.search,
+            task=self.task,
+            transaction=self.transaction,
+        )
+        consumers = Consumers(
+            auth=self.auth,
+            budget=self.budget,
+            expense=self.expense,
+            notification=self.notification,
+            search=self.search,
+            task=self.task,
+            transaction=self.transaction,
+        )
 
         limiter = Limiter(settings.rate_limit_factor)
         self.metrics = metrics = Metrics()
         self.gate = gate = Gate(
             handlers={
-                operation.id: getattr(services[operation.service], operation.method)
+                operation.id: getattr(getattr(services, operation.service), operation.method)
                 for operation in OPERATIONS.values()
             },
             levels={
-                resource: getattr(services[service], method)
+                resource: getattr(getattr(services, service), method)
                 for resource, (service, method) in LEVEL_METHODS.items()
             },
             ranks=LEVELS,
@@ -167,7 +186,7 @@ class Platform:
                 channel=rule.channel,
                 types=rule.types,
                 decode=lambda envelope: EVENTS[envelope.type].decode(envelope),
-                handle=getattr(services[rule.service], rule.method),
+                handle=getattr(getattr(consumers, rule.service), rule.method),
                 keyed=rule.name not in _UNKEYED,
             )
             for rule in CONSUMERS

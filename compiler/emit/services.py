@@ -27,7 +27,32 @@ def _services(contract: Contract) -> str:
                 _method(module, operation, names)
             _levels(module, contract, service)
         _consumers(module, contract, service)
+    _all(module, contract)
     return module.text()
+
+
+def _all(module: Module, contract: Contract) -> None:
+    """What the composition root fills: a handler that lacks a method is a type error there."""
+    dataclass = module.use("dataclasses", "dataclass")
+    taking = {consumer.service for consumer in contract.consumers}
+    for name, doc, suffix, services in (
+        ("Services", "Every service's operations.", "Service", contract.services),
+        (
+            "Consumers",
+            "Every service that takes events.",
+            "Consumers",
+            [service for service in contract.services if service.name in taking],
+        ),
+    ):
+        if not services:
+            continue
+        module.gap()
+        module.line(f"@{dataclass}(frozen=True, slots=True)")
+        with module.block(f"class {name}:"):
+            module.doc(doc)
+            module.line()
+            for service in services:
+                module.line(f"{service.python}: {_class(service)}{suffix}")
 
 
 def _method(module: Module, operation: Operation, names: Names) -> None:
