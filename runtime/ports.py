@@ -229,7 +229,7 @@ class Consumer:
     """A consumer of the contract: an AsyncAPI receive operation bound to its handler's method.
 
     `keyed`: a batch holds one key's events only, in order. `decode` turns an envelope into its
-    event.
+    event. `patience`: seconds that a batch may take; None: what the bus grants all.
     """
 
     name: str
@@ -241,6 +241,7 @@ class Consumer:
     keyed: bool = True
     most: int = 100
     attempts: int = 8
+    patience: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

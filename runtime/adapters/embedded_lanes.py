@@ -168,7 +168,7 @@ class Lanes:
             seen = Seen(name, envelope.id)
             deliveries.append(Delivery(event, seen, parcel.attempts + 1, envelope.traceparent))
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.consumer.patience or self._patience):
                 await self.consumer.handle(deliveries)
         except AlreadySeen:
             return None if len(batch) == 1 else await self._hand_fresh(batch)
