@@ -1,0 +1,1 @@
+"""The contract layer alone: routing, decoding, validating, encoding, in process."""

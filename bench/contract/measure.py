@@ -1,0 +1,69 @@
+"""CPU a request of each contender's contract layer, after each has answered rightly."""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import median
+
+from bench.contract import ours
+from bench.contract.drive import Asgi, Ask, nothing, once, rounds
+from bench.peers import connexion_app, fastapi_app, raw_asgi
+from bench.sample import (
+    BUDGET,
+    BUDGET_BODY,
+    BUDGET_ID,
+    REFUSED_BODIES,
+    created,
+    meaning,
+    without_nulls,
+)
+
+GET = Ask("GET", "GET", f"/api/budgets/{BUDGET_ID}")
+POST = Ask("POST", "POST", "/api/budgets", BUDGET_BODY)
+OURS, INTERPRETED, FASTAPI, RAW, DRIVER = "ours", "connexion", "FastAPI", "raw ASGI", "driver alone"
+
+
+def contenders() -> list[tuple[str, Asgi]]:
+    """Everybody who is compared, and the driver itself."""
+    return [
+        (OURS, ours.app),
+        (RAW, raw_asgi.app),
+        (FASTAPI, fastapi_app.app),
+        (INTERPRETED, connexion_app.build()),
+        (DRIVER, nothing),
+    ]
+
+
+async def check(name: str, app: Asgi) -> None:
+    """Raises AssertionError unless `app` answers and refuses as the contract has it."""
+    status, headers, body = await once(app, GET)
+    assert (status, meaning(body)) == (200, without_nulls(BUDGET)), (
+        f"{name}: GET gave {status} {body!r}"
+    )
+    assert headers[b"etag"] == b'"3"', f"{name}: ETag {headers}"
+    status, headers, body = await once(app, POST)
+    assert (status, meaning(body)) == (201, without_nulls(created())), (
+        f"{name}: POST {status} {body!r}"
+    )
+    assert headers[b"location"].endswith(BUDGET_ID.encode()), f"{name}: Location {headers}"
+    for refused in REFUSED_BODIES:
+        status, _, body = await once(app, Ask("POST", "POST", POST.path, refused))
+        assert status == 400, f"{name}: took {refused!r} with {status} {body!r}"
+    for id, expected in (("bud_1", 400), (BUDGET_ID[:-1] + "9", 404)):
+        status, _, _ = await once(app, Ask("GET", "GET", f"/api/budgets/{id}"))
+        assert status == expected, f"{name}: {id} gave {status}"
+
+
+async def _measure(count: int, seconds: float) -> dict[tuple[str, str], list[float]]:
+    apps = contenders()
+    for name, app in apps[:-1]:
+        await check(name, app)
+    # Once unmeasured: caches fill, code specialises.
+    await rounds(apps, (GET, POST), 1, seconds / 4)
+    return await rounds(apps, (GET, POST), count, seconds)
+
+
+def measure(count: int, seconds: float) -> dict[tuple[str, str], float]:
+    """Median CPU µs a request by contender and request, the driver's share in each."""
+    figures = asyncio.run(_measure(count, seconds))
+    return {key: median(values) for key, values in figures.items()}

@@ -1,0 +1,1 @@
+"""What asks: wrk for throughput, our own client for latency."""
