@@ -191,7 +191,9 @@ async def _year(world: World, owner: Caller, made: dict[str, int]) -> None:
     for name, limit, period, habits in _BUDGETS:
         budget = known.get(name)
         if budget is None:
-            body = BudgetInput(name=name, limit=Decimal(limit), period=period, starts_on=begins)
+            # A year's budget runs with the calendar's.
+            starts = begins.replace(month=1) if period is Period.YEARLY else begins
+            body = BudgetInput(name=name, limit=Decimal(limit), period=period, starts_on=starts)
             budget = await world.budget.create_budget(
                 _call(operations.CREATE_BUDGET, owner), body=body
             )

@@ -108,9 +108,10 @@ def body_of(operation: str, things: Things) -> Any:
         "createOrder": _order(things),
         "updateOrder": _order(things),
         "setOrderStatus": {"status": "confirmed"},
-        "searchExpenses": {"text": "market"},
+        "searchExpenses": {"text": "market", "budgetId": things.budget},
         "createTask": {"kind": "monthlyReport", "input": {}},
-        "createTransaction": {"kind": "debit", "amount": "5.00", "description": "Coffee"},
+        "createTransaction": {"kind": "debit", "amount": "5.00", "description": "Coffee"}
+        | {"budgetId": things.budget},
         "setUserRole": {"role": "user"},
     }
     return bodies.get(operation)
