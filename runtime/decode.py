@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from runtime.faults import FORMATS, TYPES, collect, sentence
+from runtime.faults import FORMATS, TYPES, collect, listed, sentence
 from runtime.problem import InputError, InvalidInput
 from runtime.scalar import instant
 
@@ -115,7 +115,7 @@ def boolean() -> Parse[bool]:
 def choice(enum: type[EnumT]) -> Parse[EnumT]:
     """One value of an enum."""
     members: Mapping[str, EnumT] = {str(member.value): member for member in enum}
-    message = sentence("enum", ", ".join(members))
+    message = sentence("enum", listed(list(members)))
 
     def parse(value: str) -> EnumT:
         try:
@@ -129,7 +129,7 @@ def choice(enum: type[EnumT]) -> Parse[EnumT]:
 def one_of(*values: Any) -> Parse[Any]:
     """One of the values, compared as text."""
     members = {str(value): value for value in values}
-    message = sentence("enum", ", ".join(members))
+    message = sentence("enum", listed(list(members)))
 
     def parse(value: str) -> Any:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
@@ -92,8 +93,19 @@ def collect(error: ValidationError, faults: list[InputError]) -> None:
             limit = str(item.get("ctx", {}).get(limit[1:-1], ""))
         if code == "enum":
             # pydantic writes 'a', 'b' or 'c'.
-            limit = ", ".join(_QUOTED.findall(limit))
+            limit = listed(_QUOTED.findall(limit))
         faults.append(InputError(pointer(item["loc"]), code, sentence(code, limit)))
+
+
+# Choices named in one message: more are the contract's to list.
+_MOST_CHOICES = 20
+
+
+def listed(choices: Sequence[str]) -> str:
+    """The choices, as a message names them."""
+    if len(choices) <= _MOST_CHOICES:
+        return ", ".join(choices)
+    return f"{', '.join(choices[:_MOST_CHOICES])}, … ({len(choices)} in all)"
 
 
 def sentence(code: str, limit: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from runtime.faults import FORMATS, TYPES, pointer, sentence
+from runtime.faults import FORMATS, TYPES, listed, pointer, sentence
 from runtime.operation import Operation
 from runtime.problem import MOST_ERRORS, InputError, MalformedRequest, Problem
 from runtime.rest import Receive, Request, Response, Scope
@@ -177,7 +177,7 @@ def _words(error: Any, root: str) -> list[InputError]:
         case "type":
             limit: object = TYPES[next(t for t in kind.types if t != "null")]
         case "enum":
-            limit = ", ".join(str(option) for option in kind.options if option is not None)
+            limit = listed([str(option) for option in kind.options if option is not None])
         case "format":
             limit = FORMATS.get(kind.format, kind.format)
         case "pattern":
