@@ -36,7 +36,7 @@ from handlers.transaction import TransactionHandlers
 from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.call import Caller
 from runtime.gate import Gate, KnownTokens
-from runtime.ports import Query
+from runtime.ports import Query, Where
 from runtime.problem import Unauthenticated
 from runtime.ratelimit import Limiter
 from runtime.upload import Upload
@@ -190,7 +190,8 @@ class Household:
         email = f"{guest.user_id}@example.com"
         body = InvitationInput(email=email, role=role)
         await self.run(owner, "inviteToBudget", id=budget.id, body=body)
-        page = await self.stores["budget"].page(BudgetInvitation, Query())
+        its = (Where("email", "eq", email), Where("budget_id", "eq", budget.id))
+        page = await self.stores["budget"].page(BudgetInvitation, Query(its))
         self.accounts.emails[guest.user_id] = email
         accept = AcceptInvitationInput(invitation_id=page.items[0].id)
         shared: Budget = await self.run(guest, "acceptInvitation", body=accept)
