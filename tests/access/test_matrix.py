@@ -7,6 +7,7 @@ address), apart from the pipeline that enforces them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -137,6 +138,9 @@ class Cast:
         place = PLACES[operation.id]
         caller = self.accounts.get(kind)
         headers = caller.headers if caller else {}
+        if operation.id == "removeBudgetMember" and caller and kind == "editor":
+            # A member ends its own membership; only the owner ends anybody's.
+            things = replace(things, member=caller.id)
         path = f"/api{path_of(operation.id, things)}"
         if operation.id == "importExpenses":
             rows = b"description,amount,category\nMarket,1.00,Food\n"
