@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from generated.errors import PROBLEMS, TaskInputInvalid
@@ -26,6 +27,7 @@ from runtime.ports import (
     Delivery,
     Emit,
     Ids,
+    Seen,
     Store,
     Update,
 )
@@ -183,20 +185,23 @@ class TaskRuns:
     ) -> bool:
         """Ends the attempt; and the task, unless it was taken away: then it answers False."""
 
-        async def decide() -> Decided[bool]:
+        async def decide(seen: Seen | None = delivery.seen) -> Decided[bool]:
             task = await self._store.get(TaskRecord, lease.task.id)
             if task is None or not lease.holds(task):
-                return decided(False, delivery.seen)
+                # The event is whoever's who holds it now.
+                return decided(False)
             if task.status is not TaskStatus.RUNNING:
                 # Cancelled: all that is left is to let go, so that it can be run again.
                 free = task.but(version=task.version + 1, lease_until=None)
-                return decided(False, Update(free), delivery.seen)
+                return decided(False, Update(free), seen)
             changes = ended(task, self._clock.now(), status, result=result, error=error)
-            if status is TaskStatus.QUEUED:
-                return decided(True, *changes)
-            return decided(True, *changes, delivery.seen)
+            return decided(True, *changes, None if status is TaskStatus.QUEUED else seen)
 
-        return await persist(self._store, decide)
+        try:
+            return await persist(self._store, decide)
+        except AlreadySeen:
+            # Delivered twice, and the other found the task cancelled: the end is still to be kept.
+            return await persist(self._store, partial(decide, None))
 
 
 def ended(

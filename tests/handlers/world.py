@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -55,6 +56,7 @@ class World:
 
     async def open(self) -> None:
         """Opens the folder; the bus carries nothing before `carry`."""
+        self._stores: dict[str, SqliteStore] = {}
         self.database = await Database.open(
             self.folder / "data", TABLES, clock=self.clock, ids=self.ids
         )
@@ -71,8 +73,10 @@ class World:
         await self.open()
 
     def store(self, service: str) -> SqliteStore:
-        """The entities of one service."""
-        return SqliteStore(self.database, TABLES, service)
+        """The entities of one service: one store, as its cache knows of its own commits only."""
+        if service not in self._stores:
+            self._stores[service] = SqliteStore(self.database, TABLES, service)
+        return self._stores[service]
 
     async def carry(self, heard: list[Any] | None = None, **services: object) -> None:
         """Starts the bus with all consumers of these services: `carry(auth=handlers)`.
@@ -115,6 +119,13 @@ class World:
         found = re.search(r"token=([\w-]+)", self.mails()[-1].get_content())
         assert found
         return found[1]
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until `holds`, for five seconds at most."""
+    async with asyncio.timeout(5):
+        while not await holds():  # noqa: ASYNC110 # what is waited for has no event of its own
+            await asyncio.sleep(0)
 
 
 def _ears(heard: list[Any]) -> Iterator[Consumer]:
