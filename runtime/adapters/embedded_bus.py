@@ -212,7 +212,7 @@ class EmbeddedBus:
             wait = self._first_delay * 2.0 ** min(parcel.attempts - 1, 30)
             wait = min(self._longest_delay, wait)
             # Not exactly: what failed together need not come back together.
-            wait *= random.uniform(0.75, 1.25)  # noqa: S311 # nosec B311
+            wait *= random.uniform(0.75, 1.25)  # noqa: S311 # nosec B311 # guards no secret
             given_up = failed.final or parcel.attempts >= consumer.attempts
             due = None if given_up else milliseconds(now) + round(wait * 1000)
             try:

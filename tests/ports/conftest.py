@@ -12,12 +12,6 @@ from tests.ports import searching
 from tests.ports.platforms import PLATFORMS, Embedded, Platform
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that the platform runs on."""
-    return "asyncio"
-
-
 @pytest.fixture(params=PLATFORMS)
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from runtime.adapters.embedded_bus import EmbeddedBus
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.ports import Consumer, Emit, Insert, Update
+from tests.ports.consumers import Batch, Counting
 from tests.ports.sample import CHANNEL, OPENED, TABLES, PotOpened, Tally, pot, tally
-from tests.ports.test_bus import Batch, Counting
 
 OWNERS = 7
 

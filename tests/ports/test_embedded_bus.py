@@ -15,9 +15,9 @@ from runtime.adapters.embedded_bus import EmbeddedBus
 from runtime.adapters.sqlite import database
 from runtime.adapters.sqlite.outbox import Backlog
 from runtime.ports import Emit, Seen
+from tests.ports.consumers import Batch, Recorder, consumer, drained, open_pots
 from tests.ports.platforms import Embedded, until
 from tests.ports.sample import PotOpened
-from tests.ports.test_bus import Batch, Recorder, consumer, drained, open_pots
 
 pytestmark = pytest.mark.anyio
 

@@ -3,117 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
-from runtime.adapters.sqlite import CannotOpen, Database, SqliteStore
+from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.adapters.sqlite.pages import Pages
 from runtime.adapters.sqlite.shelf import Shelf
-from runtime.ports import Conflict, Emit, Insert, Query, Remember, Seen, Update, Where
+from runtime.ports import Emit, Insert, Query, Remember, Seen, Where
 from runtime.problem import Unavailable
 from runtime.table import Table
+from tests.ports.consumers import Recorder, consumer
 from tests.ports.platforms import Embedded, until
-from tests.ports.sample import POTS, START, TABLES, TALLIES, Pot, PotOpened, Tally, pot, tally
-from tests.ports.test_bus import Recorder, consumer
+from tests.ports.sample import POTS, START, TABLES, Pot, PotOpened, pot
 
 pytestmark = pytest.mark.anyio
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that serves from `folder`."""
-    command = [sys.executable, "-m", "tests.ports.killed", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        yield process
-
-
 def opened(platform: Embedded, tables: tuple[Table[Any], ...] = TABLES) -> Any:
     return Database.open(platform.folder, tables, clock=platform.clock)
-
-
-# --- one server, and guests ---------------------------------------------------------------------
-
-
-async def test_a_second_server_is_refused_and_told_why(embedded: Embedded) -> None:
-    with pytest.raises(CannotOpen, match=rf"another process \(pid {os.getpid()}\) serves"):
-        await opened(embedded)
-
-
-async def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
-    with server(tmp_path) as process:
-        with pytest.raises(CannotOpen, match=f"pid {process.pid}"):
-            await Database.open(tmp_path, TABLES)
-        process.kill()
-    database = await Database.open(tmp_path, TABLES)
-    await database.close()
-
-
-async def test_a_guest_reads_and_writes_beside_the_server(embedded: Embedded) -> None:
-    await embedded.store.commit(Insert(tally("usr_ann")))
-    assert await embedded.store.get(Tally, "usr_ann") == tally("usr_ann")
-    recorder = Recorder()
-    await embedded.bus.start([consumer(recorder)])
-    guest = await Database.open(embedded.folder, TABLES, guest=True)
-    beside = SqliteStore(guest, TABLES, "pot")
-    changed = tally("usr_ann", 5, version=2)
-    await beside.commit(Update(changed), Emit(PotOpened("pot_guest", "usr_ann")))
-    # The server had it cached, and sees the new one at once.
-    assert await embedded.store.get(Tally, "usr_ann") == changed
-    with pytest.raises(Conflict):
-        await embedded.store.commit(Update(tally("usr_ann", 1, version=2)))
-    # What the guest emitted is found without anything else happening.
-    await until(lambda: recorder.applied)
-    assert recorder.applied == ["pot_guest"]
-    await guest.close()
-
-
-async def test_server_and_guest_take_turns(embedded: Embedded) -> None:
-    guest = await Database.open(embedded.folder, TABLES, guest=True)
-    beside = SqliteStore(guest, TABLES, "pot")
-    await embedded.store.commit(Insert(tally("usr_ann")))
-
-    async def count(store: SqliteStore) -> None:
-        for _ in range(30):
-            while True:
-                now = await store.get(Tally, "usr_ann")
-                assert now is not None
-                after = now.but(version=now.version + 1, count=now.count + 1)
-                try:
-                    await store.commit(Update(after))
-                    break
-                except Conflict:
-                    continue
-
-    await asyncio.gather(count(embedded.store), count(beside), count(embedded.store))
-    assert await embedded.store.get(Tally, "usr_ann") == tally("usr_ann", 90, 91)
-    await guest.close()
-
-
-async def test_a_lock_held_by_another_process_does_not_stop_the_loop(embedded: Embedded) -> None:
-    other = apsw.Connection(str(embedded.folder / "budget.db"))
-    other.execute("BEGIN IMMEDIATE")
-    commit = asyncio.ensure_future(embedded.store.commit(Insert(tally("usr_ann"))))
-    for _ in range(100):
-        await asyncio.sleep(0)
-        assert await embedded.store.get(Tally, "usr_ann") is None
-    assert not commit.done()
-    other.execute("COMMIT")
-    await commit
-    assert await embedded.store.get(Tally, "usr_ann") == tally("usr_ann")
-    other.close()
 
 
 # --- the disk -----------------------------------------------------------------------------------
@@ -193,127 +105,6 @@ async def test_events_go_on_when_the_disk_has_room_again(embedded: Embedded) -> 
 
     await until(turned)
     assert await embedded.bus.drained()
-
-
-# --- the file -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"this is a text file, not a database\n" * 200, "NotADBError"), (b"SQLite format 3\0", ".")],
-)
-async def test_a_file_that_is_no_database_is_named(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
-    (tmp_path / "budget.db").write_bytes(content)
-    with pytest.raises(CannotOpen, match=message) as refused:
-        await Database.open(tmp_path, TABLES)
-    assert str(tmp_path / "budget.db") in str(refused.value)
-    # The folder is free again.
-    (tmp_path / "budget.db").unlink()
-    await (await Database.open(tmp_path, TABLES)).close()
-
-
-async def test_a_damaged_page_stops_the_start(embedded: Embedded) -> None:
-    for _ in range(20):
-        await embedded.store.commit(*[Insert(pot(members=["usr_bob"])) for _ in range(20)])
-    await embedded.close()
-    file = embedded.folder / "budget.db"
-    content = bytearray(file.read_bytes())
-    for page in range(3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
-    file.write_bytes(content)
-    with pytest.raises(CannotOpen, match="damaged"):
-        await opened(embedded)
-    file.unlink()
-    await embedded.open()
-
-
-async def test_another_applications_database_is_left_alone(tmp_path: Path) -> None:
-    other = apsw.Connection(str(tmp_path / "budget.db"))
-    other.execute("CREATE TABLE songs (name)")
-    other.close()
-    with pytest.raises(CannotOpen, match="another application"):
-        await Database.open(tmp_path, TABLES)
-
-
-async def test_a_file_of_a_newer_version_is_refused(embedded: Embedded) -> None:
-    await embedded.close()
-    other = apsw.Connection(str(embedded.folder / "budget.db"))
-    other.pragma("user_version", 999)
-    other.close()
-    with pytest.raises(CannotOpen, match="newer version"):
-        await opened(embedded)
-    (embedded.folder / "budget.db").unlink()
-    await embedded.open()
-
-
-async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CannotOpen, match="file/data"):
-        await Database.open(tmp_path / "file" / "data", TABLES)
-
-
-# --- the schema ---------------------------------------------------------------------------------
-
-
-def tallies(columns: str, *more: str, **changed: Any) -> tuple[Table[Any], ...]:
-    ddl = (f'CREATE TABLE "tallies" ({columns}) STRICT, WITHOUT ROWID', *more)
-    return (POTS, replace(TALLIES, ddl=ddl, **changed))
-
-
-COLUMNS = (
-    '"id" TEXT PRIMARY KEY NOT NULL, "version" INTEGER NOT NULL, "count" INTEGER NOT NULL, '
-    '"label" TEXT'
-)
-
-
-@pytest.mark.parametrize(
-    ("tables", "why"),
-    [
-        (tallies(COLUMNS.replace('"label" TEXT', '"label" INTEGER')), "column label changed"),
-        (tallies(COLUMNS.replace(', "label" TEXT', "")), "column label is gone"),
-        (tallies(COLUMNS + ', "more" TEXT NOT NULL'), "column more is new and must have a value"),
-        (
-            tallies(COLUMNS, 'CREATE UNIQUE INDEX "tallies.count" ON "tallies" ("count")'),
-            "breaks a new uniqueness rule",
-        ),
-        (tallies(COLUMNS, 'CREATE TABLE "tallies__by" ("value" TEXT, "id" TEXT)'), "set indexes"),
-    ],
-)
-async def test_a_table_that_does_not_fit_stops_the_start_by_name(
-    embedded: Embedded, tables: tuple[Table[Any], ...], why: str
-) -> None:
-    await embedded.store.commit(Insert(tally("usr_ann")), Insert(tally("usr_bob")))
-    await embedded.close()
-    with pytest.raises(CannotOpen, match=f"table tallies differs from the contract: .*{why}"):
-        await opened(embedded, tables)
-    # And nothing was changed.
-    await embedded.open()
-    assert await embedded.store.get(Tally, "usr_ann") == tally("usr_ann")
-
-
-async def test_new_columns_and_indexes_are_added(embedded: Embedded) -> None:
-    await embedded.store.commit(Insert(tally("usr_ann", 3)))
-    await embedded.close()
-    columns = COLUMNS + ', "more" TEXT, "most" INTEGER NOT NULL DEFAULT 7'
-    tables = tallies(
-        columns,
-        'CREATE INDEX "tallies:count" ON "tallies" ("count", "id")',
-    )
-    for _ in range(2):
-        database = await opened(embedded, tables)
-        assert database.read("SELECT * FROM tallies") == [("usr_ann", 1, 3, None, None, 7)]
-        assert "count" in database.shape("tallies")[1]
-        with pytest.raises(CannotOpen, match="start the server first"):
-            await Database.open(embedded.folder, TABLES, guest=True)
-        await database.close()
-    # An index that the contract no longer has goes.
-    database = await opened(embedded, tallies(columns))
-    assert "count" not in database.shape("tallies")[1]
-    await database.close()
-    (embedded.folder / "budget.db").unlink()
-    await embedded.open()
 
 
 # --- what is kept, and what it costs ------------------------------------------------------------
