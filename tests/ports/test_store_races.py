@@ -61,9 +61,8 @@ async def test_no_update_is_lost(store: Store) -> None:
 
 async def test_a_refused_commit_does_not_hurt_those_beside_it(store: Store) -> None:
     taken = pot(name="taken")
-    await store.commit(
-        Insert(taken), Seen("counter", "evt_1"), Remember("usr_ann", "k1", "openPot", b"")
-    )
+    record = Remember("usr_ann", "k1", "openPot", b"")
+    await store.commit(Insert(taken), Seen("counter", "evt_1"), record)
     good = [pot(members=["usr_bob"]) for _ in range(40)]
     bad = [
         (Insert(pot()), Insert(pot(name="taken"))),
