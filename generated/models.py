@@ -1608,6 +1608,18 @@ class ExpenseSearchResult(Model):
     total: Count
 
 
+class ImportChunk(Entity):
+    """What became of some rows of a file that is imported under an Idempotency-Key. Committed with
+    them, so that a retry goes on where a crash ended it; gone when the import is answered.
+    """
+
+    created_at: Annotated[Timestamp, Field(alias="createdAt")]
+    id: Annotated[str, Field(max_length=50)]
+    rows: Annotated[list[ImportRow], Field(max_length=500)]
+    updated_at: Annotated[Timestamp, Field(alias="updatedAt")]
+    version: Version
+
+
 class ImportReport(Model):
     """What became of an import, row by row."""
 

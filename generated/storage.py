@@ -19,6 +19,8 @@ from generated.models import (
     Currency,
     Customer,
     Expense,
+    ImportChunk,
+    ImportRow,
     MailedToken,
     MailPurpose,
     MemberRole,
@@ -321,6 +323,32 @@ def _expense(r: Row) -> Expense:
             "spent_on": date.fromisoformat(r[11]),
             "tags": _JSON_LIST_TAG.read(r[12]),
             "updated_at": instant(r[13]),
+        },
+    )
+
+
+_JSON_LIST_IMPORTROW: JsonCell[list[ImportRow]] = JsonCell(list[ImportRow])
+
+
+def _import_chunk_row(e: ImportChunk) -> Row:
+    return (
+        e.id,
+        e.version,
+        rfc3339(e.created_at),
+        _JSON_LIST_IMPORTROW.write(e.rows),
+        rfc3339(e.updated_at),
+    )
+
+
+def _import_chunk(r: Row) -> ImportChunk:
+    return assemble(
+        ImportChunk,
+        {
+            "id": r[0],
+            "version": r[1],
+            "created_at": instant(r[2]),
+            "rows": _JSON_LIST_IMPORTROW.read(r[3]),
+            "updated_at": instant(r[4]),
         },
     )
 
@@ -1138,6 +1166,40 @@ EXPENSE: Table[Expense] = Table(
 )
 
 
+IMPORT_CHUNK: Table[ImportChunk] = Table(
+    kind=ImportChunk,
+    name="import_chunks",
+    service="expense",
+    columns=("id", "version", "created_at", "rows", "updated_at"),
+    ddl=(
+        'CREATE TABLE "import_chunks" ("id" TEXT PRIMARY KEY NOT NULL, "version" '
+        'INTEGER NOT NULL, "created_at" TEXT NOT NULL, "rows" TEXT NOT NULL, '
+        '"updated_at" TEXT NOT NULL) STRICT',
+        'CREATE INDEX "import_chunks:created_at" ON "import_chunks" ("created_at", "id")',
+    ),
+    select=('SELECT "id", "version", "created_at", "rows", "updated_at" FROM "import_chunks"'),
+    insert=(
+        'INSERT INTO "import_chunks" ("id", "version", "created_at", "rows", '
+        '"updated_at") VALUES (?, ?, ?, ?, ?)'
+    ),
+    update=(
+        'UPDATE "import_chunks" SET "version" = ?, "created_at" = ?, "rows" = ?, '
+        '"updated_at" = ? WHERE "id" = ? AND "version" = ?'
+    ),
+    delete=('DELETE FROM "import_chunks" WHERE "id" = ? AND "version" = ?'),
+    encode=_import_chunk_row,
+    decode=_import_chunk,
+    cells={
+        "id": plain_cell,
+        "version": plain_cell,
+        "created_at": moment_cell,
+        "rows": plain_cell,
+        "updated_at": moment_cell,
+    },
+    unique=(),
+)
+
+
 MAILED_TOKEN: Table[MailedToken] = Table(
     kind=MailedToken,
     name="mailed_tokens",
@@ -1724,6 +1786,7 @@ TABLES: tuple[Table[Any], ...] = (
     CHAT_MESSAGE,
     CUSTOMER,
     EXPENSE,
+    IMPORT_CHUNK,
     MAILED_TOKEN,
     NOTIFICATION,
     NOTIFICATION_RECEIPT,
@@ -1747,6 +1810,7 @@ PREFIXES: dict[type[Entity], str] = {
     ChatMessage: "msg",
     Customer: "cus",
     Expense: "exp",
+    ImportChunk: "",
     MailedToken: "mtk",
     NotificationRecord: "ntf",
     NotificationReceipt: "",

@@ -179,6 +179,21 @@ class ExpenseTable(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
+class ImportChunkTable(SQLModel, table=True):
+    """What became of some rows of a file that is imported under an Idempotency-Key. Committed with
+    them, so that a retry goes on where a crash ended it; gone when the import is answered.
+    """
+
+    __tablename__ = "import_chunks"
+    __table_args__ = (Index("import_chunks:created_at", "created_at", "id"),)
+
+    id: str = Field(max_length=50, primary_key=True)
+    version: int = Field()
+    created_at: datetime = Field(sa_type=MOMENT)
+    rows: Any = Field(sa_type=JSON)
+    updated_at: datetime = Field(sa_type=MOMENT)
+
+
 class MailedTokenTable(SQLModel, table=True):
     """A token mailed to an account, good once."""
 

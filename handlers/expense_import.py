@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import blake2b
 from time import monotonic
 
 from generated.events import ExpenseCreated
-from generated.models import Expense, ImportReport, ImportRow, ImportStatus
+from generated.models import Expense, ImportChunk, ImportReport, ImportRow, ImportStatus
 from generated.models import InputError as RowError
 from handlers.access import BudgetAccess, BudgetGrant
 from handlers.expense_entry import currency_stays, entered, writable
+from handlers.purging import purge
 from handlers.rows import Row, read_rows
 from handlers.writing import ATTEMPTS, pause_before
 from runtime.call import Call
-from runtime.ports import Change, Clock, Emit, Ids, Insert, Query, Store, Taken, Where
+from runtime.ports import Change, Clock, Delete, Emit, Ids, Insert, Query, Store, Taken, Where
 from runtime.problem import DeadlineExceeded, InputError, Problem, VersionConflict
 from runtime.upload import Upload
 
@@ -23,7 +25,8 @@ from runtime.upload import Upload
 CHUNK = 500
 # Seconds of the deadline in which no further chunk begins: the answer must still go out.
 _RESERVE = 5.0
-_CAPITAL = re.compile(r"(?=[A-Z])")
+# As long as the idempotency key that they are kept for.
+_CHUNKS_KEPT = timedelta(hours=24)
 
 
 class ExpenseImport:
@@ -44,26 +47,52 @@ class ExpenseImport:
         exported from there. Raises ImportUnreadable, and then nothing was entered.
         """
         until = monotonic() + call.operation.deadline - _RESERVE
-        rows = read_rows(body.media, b"".join([chunk async for chunk in body.chunks]))
-        report = _Report(dry_run)
+        data = b"".join([chunk async for chunk in body.chunks])
+        rows = read_rows(body.media, data)
+        report = _Report(dry_run, _mark(call, budget_id, data))
         for at in range(0, len(rows), CHUNK):
             chunk = rows[at : at + CHUNK]
+            last = at + CHUNK >= len(rows)
             try:
                 if monotonic() > until:
                     raise DeadlineExceeded("There was no time left for this row.")
-                await self._enter(call, budget_id, chunk, report, last=at + CHUNK >= len(rows))
+                await self._enter(call, budget_id, chunk, report, at, last=last)
             except Problem as problem:
                 # Also the access may end, or the budget, while a file is entered.
                 report.add([_refused(row, problem) for row in chunk])
             await asyncio.sleep(0)  # reading a file must not hold up the others
+        if not report.remembered:
+            await self._store.commit(*self._remember(call, report, report.answer()))
+        if report.mark is not None:
+            old = Where("created_at", "lt", self._clock.now() - _CHUNKS_KEPT)
+            await purge(self._store, ImportChunk, old)
         return report.answer()
 
+    async def _entered(self, report: _Report, at: int) -> bool:
+        """Whether the chunk was entered before a crash under the same key; notes it then."""
+        if report.mark is None:
+            return False
+        kept = await self._store.get(ImportChunk, f"{report.mark}:{at}")
+        if kept is not None:
+            report.add(kept.rows)
+            report.chunks.append(kept)
+        return kept is not None
+
     async def _enter(
-        self, call: Call, budget_id: str, rows: Sequence[Row], report: _Report, *, last: bool
+        self,
+        call: Call,
+        budget_id: str,
+        rows: Sequence[Row],
+        report: _Report,
+        at: int,
+        *,
+        last: bool,
     ) -> None:
         """Enters `rows` with one commit, and notes what became of them."""
         for attempt in range(ATTEMPTS):
             await pause_before(attempt)
+            if await self._entered(report, at):
+                return
             grant = writable(await self._budgets.budget_grant(call.caller, budget_id))
             done, expenses = await self._judged(call, grant, rows, report)
             changes: list[Change] = []
@@ -72,15 +101,33 @@ class ExpenseImport:
                     continue
                 for expense in expenses:
                     changes += [Insert(expense), Emit(ExpenseCreated(after=expense))]
+            chunk = self._chunk(report, done, at) if changes and not last else None
+            if chunk is not None:
+                changes.append(Insert(chunk))
             if last:
-                changes.append(call.remember(report.answer(done)))
+                changes += self._remember(call, report, report.answer(done))
             try:
                 await self._store.commit(*changes)
             except Taken:
-                continue  # somebody entered one of the externalIds meanwhile
+                continue  # somebody entered an externalId, or this very chunk, meanwhile
             report.add(done, expenses)
+            report.remembered = last
+            if chunk is not None:
+                report.chunks.append(chunk)
             return
         raise VersionConflict("Others enter the same expenses.")
+
+    def _chunk(self, report: _Report, rows: list[ImportRow], at: int) -> ImportChunk | None:
+        """What a retry would need to know of a chunk."""
+        if report.mark is None:
+            return None
+        now = self._clock.now()
+        id = f"{report.mark}:{at}"
+        return ImportChunk(id=id, version=1, created_at=now, updated_at=now, rows=rows)
+
+    def _remember(self, call: Call, report: _Report, answer: ImportReport) -> list[Change]:
+        """The answer for a repeated key, in place of the chunks that were kept for it."""
+        return [call.remember(answer), *map(Delete, report.chunks)]
 
     async def _judged(
         self, call: Call, grant: BudgetGrant, rows: Sequence[Row], report: _Report
@@ -128,8 +175,13 @@ class ExpenseImport:
 class _Report:
     """What became of the rows so far."""
 
-    def __init__(self, dry_run: bool) -> None:
+    def __init__(self, dry_run: bool, mark: str | None) -> None:
         self.dry_run = dry_run
+        # What the kept chunks of this import are called; None: it has no key.
+        self.mark = None if dry_run else mark
+        self.chunks: list[ImportChunk] = []
+        # Whether the answer was committed with the last chunk.
+        self.remembered = False
         # externalId → id of what this import entered; "" for what it would.
         self.entered: dict[str, str] = {}
         self._rows: list[ImportRow] = []
@@ -158,8 +210,7 @@ def _row(
     row: Row, status: ImportStatus, id: str | None = None, errors: Sequence[InputError] = ()
 ) -> ImportRow:
     listed = [
-        RowError(pointer=e.pointer[:300], code=_code(e.code), message=e.message[:500])
-        for e in errors[:20]
+        RowError(pointer=e.pointer[:300], code=e.code, message=e.message[:500]) for e in errors[:20]
     ]
     return ImportRow(row=row.number, status=status, id=id, errors=listed)
 
@@ -169,6 +220,11 @@ def _refused(row: Row, problem: Problem) -> ImportRow:
     return _row(row, ImportStatus.REFUSED, errors=errors)
 
 
-def _code(code: str) -> str:
-    """JSON Schema's words as the contract writes codes: `minLength` is `min-length`."""
-    return _CAPITAL.sub("-", code).lower()
+def _mark(call: Call, budget_id: str, data: bytes) -> str | None:
+    """A name for this file under this key; None without a key."""
+    if call.idempotency_key is None:
+        return None
+    digest = blake2b(data, digest_size=20)
+    for part in (call.caller.user_id, budget_id, call.idempotency_key):
+        digest.update(b"\0" + part.encode())
+    return digest.hexdigest()

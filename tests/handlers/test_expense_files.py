@@ -7,16 +7,24 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from generated.errors import ImportUnreadable, RangeInvalid
-from generated.models import Budget, Currency, Expense, ImportReport, ImportStatus, MemberRole
+from generated.models import (
+    Budget,
+    Currency,
+    Expense,
+    ImportChunk,
+    ImportReport,
+    ImportStatus,
+    MemberRole,
+)
 from generated.operations import OPERATIONS
 from handlers import expense_import
 from runtime.call import Caller
-from runtime.ports import Query
+from runtime.ports import Change, Query, Store
 from runtime.problem import Forbidden, NotFound
 from runtime.upload import Upload
 from tests.handlers.household import Household, day, shown, upload, whole
@@ -187,6 +195,57 @@ async def test_a_member_removed_meanwhile_enters_no_further_chunk(
     assert report.refused >= 180
     assert {e.code for row in report.rows for e in row.errors} == {"not-found"}
     assert (await shown(house, budget)).spent == Decimal(report.created)
+
+
+async def test_an_import_that_a_crash_ended_goes_on_under_the_same_key(
+    house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expense_import, "CHUNK", 10)
+    ann = somebody(house.world)
+    budget = await house.budget_of(ann)
+    text = HEAD + "".join(f"Row {n},{'x' if n == 3 else '1.00'},Food,\n" for n in range(35))
+    operation = OPERATIONS["importExpenses"]
+
+    class Crash(Exception):
+        """The process ends here."""
+
+    class Crashing:
+        """The store, until it has committed so many times."""
+
+        def __init__(self, commits: int) -> None:
+            self.left = commits
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.stores["expense"], name)
+
+        async def commit(self, *changes: Change) -> None:
+            if not self.left:
+                raise Crash
+            self.left -= 1
+            await house.stores["expense"].commit(*changes)
+
+    async def attempt(commits: int) -> ImportReport:
+        world = house.world
+        importing = expense_import.ExpenseImport(
+            store=cast(Store, Crashing(commits)),
+            ids=world.ids,
+            clock=world.clock,
+            budgets=house.budget,
+        )
+        made = call(operation, ann, idempotency_key="k")
+        return await importing.import_expenses(
+            made, budget_id=budget.id, dry_run=False, body=upload(text)
+        )
+
+    for commits, entered in ((1, 9), (1, 19), (0, 19)):
+        with pytest.raises(Crash):
+            await attempt(commits)
+        assert len(await stored(house)) == entered
+    report = await attempt(9)
+    assert (report.created, report.refused) == (34, 1)
+    assert [row.row for row in report.rows] == list(range(1, 36))
+    assert {row.id for row in report.rows} - {None} == {e.id for e in await stored(house)}
+    assert (await house.stores["expense"].page(ImportChunk, Query())).items == []
 
 
 async def test_an_exported_file_imports_into_another_budget_and_back_into_none(
