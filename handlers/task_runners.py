@@ -173,19 +173,22 @@ class MonthlyReport:
                 summary = await self._budgets.get_budget_summary(call, id=grant.budget_id, day=last)
             except NotFound:
                 continue  # deleted meanwhile
-            lines += _section(grant.name, month, summary)
+            lines += _section(grant.name, month, last, summary)
         if not grants:
             lines += ["There are no budgets.", ""]
         return "\n".join(lines)
 
 
-def _section(name: str, month: str, summary: BudgetSummary) -> list[str]:
+def _section(name: str, month: str, last: date, summary: BudgetSummary) -> list[str]:
     """One budget's part of the report."""
     currency = summary.currency
     lines = [f"## {_plain(name.strip())}", ""]
     spent = next((entry for entry in summary.by_month if entry.month == month), None)
     if spent is not None:
-        lines += [f"In {month}: **{spent.amount} {currency}**, {spent.count} expenses.", ""]
+        lines += [f"In {month}: **{spent.amount} {currency}**, {spent.count} expense(s).", ""]
+    if summary.period_start > last:
+        # The month is before the budget's first period: there is no limit to compare with.
+        return lines
     until = f"to {summary.period_end}" if summary.period_end else "on"
     lines += [
         f"In the period from {summary.period_start} {until}: {summary.spent} of {summary.limit} "
