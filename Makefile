@@ -76,7 +76,7 @@ slow: $(VENV)/.dev ## run the tests that take long: soak, kill, load
 	@$(TEST) -m "slow and not server" $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/.dev ## search for breaking inputs with a hundred times the examples
+fuzz: $(VENV)/.dev ## search for longer for requests and specs that break a promise
 	@HYPOTHESIS_PROFILE=fuzz $(TEST) -n 2 --dist loadgroup -m "fuzz and not server" $(ARGS)
 
 .PHONY: bench

@@ -46,7 +46,7 @@ _IGNORE = re.compile(
     r"#\s*(?:noqa(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w, -]+\])?"
     r"|nosec(?:\s+B\d+)?|pragma:\s*no (?:cover|branch))"
 )
-_REASON = re.compile(r"\w+\W+\w+")
+_REASON = re.compile(r"[^\W\d]{4}")
 
 
 @dataclass(frozen=True, slots=True)

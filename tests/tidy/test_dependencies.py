@@ -24,6 +24,7 @@ COMPILER = ("codegen", "compiler")
 PART_OF = {"pydantic_core": "pydantic"}
 # Declared, and imported by nobody: each with what uses it.
 UNSEEN = {
+    "aiosqlite": "bench, by the URL of a peer's database",
     "bandit": "make audit",
     "coverage": "make coverage",
     "grpcio-tools": "protoc, run by the compiler",
@@ -35,6 +36,7 @@ UNSEEN = {
     "ruff": "make check, and the compiler formats by it",
     "types-protobuf": "mypy",
     "types-pyyaml": "mypy",
+    "uvicorn": "bench, as the command that serves the peers",
     "watchfiles": "make watch",
 }
 
