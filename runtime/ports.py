@@ -122,7 +122,7 @@ class KeyTaken(Exception):
 @dataclass(frozen=True, slots=True)
 class Where:
     """`field` compared with `value`: eq, in, gt, gte, lt, lte; `has`: the set index `field`
-    contains `value`.
+    contains `value`. `eq` None finds what has no value, which no other comparison finds.
     """
 
     field: str
@@ -135,8 +135,9 @@ class Query:
     """A page by keyset. `sort` is (attribute, descending) pairs; ties break by id in the last
     direction.
 
-    `after` holds the last item's values of the sort attributes and its id; `limit` most items. A
-    `Where(…, "in", …)` reads each value's own index range, so its cost does not grow with the data.
+    What has no value sorts lowest. `after` holds the last item's values of the sort attributes and
+    its id; `limit` most items. The first `Where(…, "in", …)` reads each value's own index range, so
+    its cost does not grow with the data where an index is of that field and the sort.
     """
 
     where: tuple[Where, ...] = ()
@@ -181,7 +182,11 @@ class Store(Protocol):
         ...
 
     async def commit(self, *changes: Change) -> None:
-        """All or nothing. Raises Conflict, Taken, AlreadySeen or KeyTaken."""
+        """All or nothing. Raises Conflict, Taken, AlreadySeen or KeyTaken.
+
+        Of several reasons, AlreadySeen and KeyTaken are told first. Raises Unavailable when the
+        store does not answer; whether the commit was made then shows later.
+        """
         ...
 
 

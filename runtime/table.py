@@ -24,18 +24,13 @@ class Table(Generic[E]):
     attributes.
 
     `encode(entity)` gives the row in column order and `decode(row)` the entity back; what comes
-    from our own store is not validated again. `cells` encodes a value that a field is compared with
-    (money fields are compared in minor units, so their cell takes the pair (amount, currency)).
-    `sets` are the multi-valued indexes: each is a side table `{name}__{set}` (value, id), kept in
-    the same transaction.
+    from our own store is not validated again. `cells` encodes a value that a field is compared
+    with. `sets` are the multi-valued indexes: each is a side table `{name}__{set}` (value, id),
+    with PRIMARY KEY (value, id) and an index on (id), kept in the same transaction.
 
-    The SQL is SQLite's, names in double quotes, parameters numbered so that a row binds as it is:
-    `select` is `SELECT "id", "version", … FROM "t"` without a WHERE; `insert` ends `VALUES (?1, ?2,
-    …)`; `update` is `UPDATE "t" SET "version" = ?2, … WHERE "id" = ?1 AND "version" = ?2 - 1`;
-    `delete` is `DELETE FROM "t" WHERE "id" = ?1 AND "version" = ?2`. `ddl` creates the table, its
-    side tables and all indexes, each `IF NOT EXISTS`: STRICT, WITHOUT ROWID (a get is one tree, and
-    every index ends in `id`, as each page's order does), `NOT NULL` where the entity always has a
-    value. A side table has PRIMARY KEY (value, id) and an index on (id).
+    `ddl` is SQLite's, names in double quotes: STRICT, `NOT NULL` where the entity always has a
+    value, and `id` at the end of every index, as each page's order ends with it. Statements that
+    read and write are each adapter's own, made of `name` and `columns` in its dialect.
     """
 
     kind: type[E]
