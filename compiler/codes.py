@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "bad-enum": "An enum with values that are not of its type, or twice.",
     "bad-bounds": "Bounds that nothing satisfies.",
     "misplaced-bound": "A bound that has no effect on this type.",
+    "bad-format": "A format that nothing knows.",
     "bad-pattern": "The pattern is no regular expression.",
     "bad-default": "The default is not of its type.",
     "bad-discriminator": "The discriminator does not tell the members apart.",
@@ -87,6 +88,7 @@ CODES: dict[str, str] = {
     "not-published": "An operation emits an event that its service does not publish.",
     "unknown-event": "There is no such event.",
     "no-dead-letters": "A consumed channel has no dead letters.",
+    "version-mismatch": "The specs are not of one version.",
     "name-clash": "A consumer and an operation are the same method.",
     # the specs against each other
     "no-operation": "A GraphQL root field does not say which operation it is.",

@@ -21,7 +21,14 @@ _SCHEMAS = (".graphql", ".graphqls", ".gql")
 _LEAVES_NO_HOLE = frozenset(
     (
         *("unknown-key", "ref-sibling", "bad-example", "bad-default", "misplaced-bound"),
-        *("type-repeat", "bad-discriminator", "read-write-only", "bad-decimals", "bad-pattern"),
+        *(
+            "type-repeat",
+            "bad-discriminator",
+            "read-write-only",
+            "bad-decimals",
+            "bad-pattern",
+            "bad-format",
+        ),
         *("unknown-role", "unknown-security", "unsupported-security", "unexpected-body"),
         *("no-success", "duplicate-parameter", "path-parameter", "bad-bounds"),
     )

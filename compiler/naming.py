@@ -8,6 +8,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+# Turns a name of the wire into one of Python's.
+Form = Callable[[str], str]
+
 # An acronym ends where a word begins: HTTPServer is http_server, userID is user_id.
 _EDGES = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"\W+|_+")
@@ -121,7 +124,7 @@ def class_name(name: str) -> str:
     return f"{text}_" if taken else text
 
 
-def unique(names: Iterable[str], form: Callable[[str], str]) -> dict[str, str]:
+def unique(names: Iterable[str], form: Form) -> dict[str, str]:
     """Each of `names` in Python's form, numbered where two would be the same.
 
     A name that is its own Python form keeps it; the others follow in the order of the alphabet, so

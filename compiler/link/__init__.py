@@ -62,6 +62,7 @@ def link(specs: Specs, report: Report) -> Contract:
     operations = sorted([*operations, *internal], key=lambda row: row.id)
     events = None
     if specs.asyncapi is not None:
+        _compare_versions(openapi, specs.asyncapi, report)
         events = EventLinker(specs.asyncapi, known, modules, openapi.owned, report)
         events.link(operations)
     consumers = sorted(events.consumers, key=lambda row: row.id) if events else []
@@ -97,6 +98,14 @@ def link(specs: Specs, report: Report) -> Contract:
         asyncapi=specs.asyncapi.root.sorted_plain() if specs.asyncapi else None,
         openapi=openapi.root.sorted_plain(),
     )
+
+
+def _compare_versions(openapi: OpenApi, asyncapi: AsyncApi, report: Report) -> None:
+    version = asyncapi.root.child("info").child("version")
+    if openapi.owned and version.value != openapi.version:
+        place = openapi.root.child("info").child("version").span
+        message = f"the version is {version.value!r} here but {openapi.version!r} at {place}"
+        report.add(version.span, "version-mismatch", message)
 
 
 def _place(openapi: OpenApi, name: str, operations: list[Operation]) -> tuple[Span, str]:

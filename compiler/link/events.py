@@ -141,6 +141,9 @@ class EventLinker:
         elif found is None:
             text = f"{type}: its data has no {path!r}, which is its {key}"
             self.report.add(message.span, "unknown-field", text)
+        elif path in fields and not fields[path].required:
+            text = f"{type}: its data may lack {path!r}, which is its {key}"
+            self.report.add(fields[path].span, "bad-payload", text)
 
     def _message(self, message: AsyncMessage) -> None:
         known = self.messages.get(message.name)

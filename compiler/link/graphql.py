@@ -99,9 +99,25 @@ class GraphLinker:
         if parent not in own:
             message = f"{label} needs parent: a field of {type.name}{naming.nearest(parent, own)}"
             self.report.add(member.span, "unknown-parent", message)
+        self._compare_parent(label, type.name, member, operation)
         gives = self._compare_result(label, member, operation)
         named = self._compare_arguments(label, member, operation, "query", nested=True)
         self._keep(operation, "query", member, gives, named, owner=type.name)
+
+    def _compare_parent(
+        self, label: str, owner: str, member: GraphMember, operation: Operation
+    ) -> None:
+        """The parent's field is what the operation takes as `id`."""
+        asked = next((row for row in arguments(operation) if row.graphql == "id"), None)
+        if asked is None:
+            message = f"{label}: {operation.id} has no argument id, which the parent could give"
+            self.report.add(member.span, "unknown-parent", message)
+            return
+        schema = self.known.schemas.get(owner)
+        given = self.known.fields(schema.type).get(member.parent or "") if schema else None
+        if given is not None and self.known.name(given.type) != self.known.name(asked.type):
+            message = f"{label} gives {given.name} at {given.span} for the id at {asked.span}"
+            self.report.add(member.span, "type-mismatch", message)
 
     def _keep(
         self,
@@ -190,7 +206,8 @@ class GraphLinker:
             if gives == "items" and items is not None:
                 item = self.known.real(items.type).item
                 # The bounds are the page's: here they would say the same of the answer.
-                wanted = f"[{self.types.names(item, 'output')[0]}!]" if item else "[]"
+                names = self.types.names(item, "output") if item else ()
+                wanted = f"[{names[0]}!]" if names else "no list that GraphQL can say"
                 if member.type.rstrip("!") != wanted:
                     message = f"{label} is {member.type} here but {wanted} at {items.span}"
                     self.report.add(member.span, "type-mismatch", message)

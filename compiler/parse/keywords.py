@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.ir import Bounds, Kind, Scalar
+from compiler.naming import nearest
 from compiler.parse.node import Node
 from compiler.parse.values import compiled, kind_of_value, shown
 from compiler.source import Report
 
 _KINDS: tuple[Kind, ...] = ("string", "integer", "number", "boolean", "array", "object")
+_FORMATS = {
+    "integer": ("int32", "int64"),
+    "number": ("double", "float"),
+    "string": (
+        *("binary", "byte", "date", "date-time", "decimal", "duration", "email", "hostname"),
+        *("ipv4", "ipv6", "password", "time", "uri", "uri-reference", "uuid"),
+    ),
+}
 # Keywords that narrow, and the one kind of value that each is about.
 BOUNDS: dict[str, Kind] = {
     "minLength": "string",
@@ -71,6 +80,15 @@ class Keywords:
                 return [kind], nullable
         return ["any"], nullable
 
+    def format(self, node: Node, kind: str) -> str | None:
+        """The format. One that nobody knows checks nothing; in our own specs it is a misprint."""
+        found = node.maybe_text("format")
+        known = _FORMATS.get(kind, ())
+        if found is not None and self.strict and found not in known:
+            message = f"{found!r} is no format of {kind} values{nearest(found, known)}"
+            self.report.add(node.child("format").span, "bad-format", message)
+        return found
+
     def misplaced(self, node: Node, kind: str) -> None:
         """A bound on another type has no effect; in our own specs it is a slip of the pen."""
         if not self.strict:
@@ -79,7 +97,7 @@ class Keywords:
         for key, about in BOUNDS.items():
             if node.get(key) is not None and kind not in (about, "any"):
                 place = node.child(key).key
-                self.report.add(place, "misplaced-bound", f"{key!r} has no effect on a {kind}")
+                self.report.add(place, "misplaced-bound", f"{key!r} has no effect on {kind} values")
 
     def enum(self, node: Node, kind: str) -> tuple[tuple[Scalar, ...], bool]:
         """The values of an enum or a const, and whether null is one."""

@@ -19,10 +19,13 @@ from compiler.parse.shape import Named, Shape
 from compiler.parse.tables import Tables
 from compiler.source import Report, Span
 
+# A document with any of these follows our conventions, so what is not one of them is a misprint.
+_OURS = ("x-problems", "x-resources", "x-roles")
+
 
 @dataclass(frozen=True)
 class OpenApi:
-    """What openapi.yaml says. `owned`: it declares its problems, so it follows our conventions."""
+    """What openapi.yaml says. `owned`: it follows our conventions, and is held to them."""
 
     root: Node
     owned: bool
@@ -59,7 +62,7 @@ class _Reader:
     def __init__(self, root: Node, report: Report, modern: bool) -> None:
         self.root = root
         self.report = report
-        self.owned = root.get("x-problems") is not None
+        self.owned = any(root.get(key) is not None for key in _OURS)
         self.table = OPENAPI_31 if modern else OPENAPI_30
         self.refs = Refs(root, report)
         self.schemas = Schemas(root, self.refs, report, self.owned, modern)

@@ -34,7 +34,8 @@ def compile_set(folder: Path, files: Mapping[str, File], report: Report) -> byte
     for name in names:
         paths = [os.fsencode(folder), os.fsencode(standard)]
         try:
-            _protoc_compiler.get_protos(os.fsencode(name), paths)
+            with _quiet(Path(os.devnull)):
+                _protoc_compiler.get_protos(os.fsencode(name), paths)
         except _protoc_compiler.ProtocErrors as errors:
             for error in errors.errors():
                 _relay(error, files, name, report)

@@ -25,6 +25,7 @@ class Refs:
         self.report = report
         self.others = others or {}
         self.reported: set[int] = set()
+        self.found: dict[str, Node] = {}
 
     def wrong(self, node: Node, message: str, code: str = "unknown-ref") -> None:
         """Reports a `$ref` once, however often it is followed."""
@@ -36,6 +37,8 @@ class Refs:
     def target(self, node: Node) -> Node | None:
         """The node that the `$ref` in `node` names, one step; None after reporting."""
         text = node.text("$ref")
+        if text in self.found:
+            return self.found[text]
         name, mark, pointer = text.partition("#")
         root = self.root if not name else self.others.get(name.removeprefix("./"))
         if root is None:
@@ -49,6 +52,8 @@ class Refs:
             found = self.step(found, step) if found else None
         if found is None:
             self.wrong(node, f"there is nothing at {text!r}")
+        else:
+            self.found[text] = found
         return found
 
     @staticmethod

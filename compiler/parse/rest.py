@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from compiler import naming
@@ -41,6 +41,8 @@ class RestReader:
 
     schemas: Schemas
     report: Report
+    # By node: most operations share their responses.
+    read: dict[int, tuple[Media, ...]] = field(default_factory=dict)
 
     def parameters(self, template: str, path: Node, operation: Node) -> tuple[Parameter, ...]:
         """The operation's parameters, and its path's that it does not replace."""
@@ -167,10 +169,17 @@ class RestReader:
         if method in ("get", "head", "trace"):
             message = f"{method.upper()} has no body (RFC 9110, 9.3)"
             self.report.add(stated.key, "unexpected-body", message)
-        return Body(node.flag("required"), self.content(node.child("content")), stated.key)
+        stated_content = node.get("content")
+        content = self.content(stated_content) if stated_content else ()
+        return Body(node.flag("required"), content, stated.key)
 
     def content(self, node: Node) -> tuple[Media, ...]:
         """The content types, JSON first."""
+        if id(node) not in self.read:
+            self.read[id(node)] = self._content(node)
+        return self.read[id(node)]
+
+    def _content(self, node: Node) -> tuple[Media, ...]:
         found = []
         for name, media in node.items():
             short = name.partition(";")[0].strip().lower()
@@ -214,7 +223,8 @@ class RestReader:
             node = self.schemas.refs.follow(stated)
             if node is None:
                 continue
-            content = self.content(node.child("content"))
+            stated_content = node.get("content")
+            content = self.content(stated_content) if stated_content else ()
             if content and status in _BODILESS:
                 message = f"{status} has no content (RFC 9110)"
                 self.report.add(stated.key, "unexpected-body", message)

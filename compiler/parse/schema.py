@@ -188,7 +188,7 @@ class Schemas:
         type = Type(
             kind,
             node.span,
-            format=node.maybe_text("format"),
+            format=self.keywords.format(node, kind),
             bounds=self.keywords.bounds(node),
             enum=enum,
         )
@@ -210,7 +210,7 @@ class Schemas:
         closed = extra is not None and extra.value is False
         item = self.of(extra) if extra and isinstance(extra.value, dict) else None
         for element in node.child("required").elements():
-            if element.value not in names and (closed or (self.strict and names)):
+            if str(element.value) not in names and (closed or (self.strict and names)):
                 message = f"{element.value!r} is required but no property"
                 self.report.add(element.span, "unknown-property", message)
         undeclared = sorted(required - names.keys())

@@ -54,7 +54,7 @@ class Tables:
                 self.report.add(listed.key, "bad-decimals", f"{digits!r} is no number of decimals")
                 continue
             for element in listed.elements():
-                if element.value not in found:
+                if str(element.value) not in found:
                     message = f"{element.value!r} is none of the enum's values"
                     self.report.add(element.span, "bad-decimals", message)
                 found[str(element.value)] = int(digits)

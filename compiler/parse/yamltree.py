@@ -92,7 +92,8 @@ class _Builder:
     def build(self) -> Node | None:
         root: Node | None = None
         documents = 0
-        for event in yaml.parse(self.file.text, Loader=yaml.CSafeLoader):
+        parser = yaml.CSafeLoader(self.file.text)
+        while (event := parser.get_event()) is not None:
             node = None
             if isinstance(event, ScalarEvent):
                 node = self.scalar(event)
