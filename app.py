@@ -27,7 +27,6 @@ from handlers.order import OrderHandlers
 from handlers.search import SearchHandlers
 from handlers.task import TaskHandlers
 from handlers.task_runners import runners
-from handlers.task_runners import runners
 from handlers.transaction import TransactionHandlers
 from runtime.adapters.clock import SystemClock
 from runtime.adapters.embedded_bus import EmbeddedBus
@@ -110,7 +109,12 @@ class Platform:
             **shared,
         )
         self.budget = BudgetHandlers(
-            store=stores["budget"], addresses=self.auth, **mailed, **shared
+            store=stores["budget"],
+            addresses=self.auth,
+            sessions=self.auth,
+            fanout=fanout,
+            **mailed,
+            **shared,
         )
         self.expense = ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
         self.order = OrderHandlers(store=stores["order"], customers=lambda: self.customer, **shared)
@@ -188,6 +192,7 @@ class Platform:
                 decode=lambda envelope: EVENTS[envelope.type].decode(envelope),
                 handle=getattr(getattr(consumers, rule.service), rule.method),
                 keyed=rule.name not in _UNKEYED,
+                **_SLOW.get(rule.name, {}),
             )
             for rule in CONSUMERS
         ]
@@ -269,6 +274,8 @@ class Platform:
 
 # Consumers whose batches may hold events of several keys.
 _UNKEYED = frozenset({"indexExpenses"})
+# Those that may take their time over each event: an index of millions is built within an hour.
+_SLOW: dict[str, Any] = {"runTasks": {"most": 1, "patience": 3600.0}}
 
 
 def _interpreter(gate: Gate) -> Any:
