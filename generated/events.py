@@ -973,6 +973,13 @@ CONSUMERS: tuple[ConsumerRule, ...] = (
     ConsumerRule(
         "purgeTasks", "task", "purge_tasks", "userEvents", frozenset(("user.deleted.v1",))
     ),
+    ConsumerRule(
+        "pushBudgets",
+        "budget",
+        "push_budgets",
+        "budgetEvents",
+        frozenset(("budget.deleted.v1", "budget.updated.v1")),
+    ),
     ConsumerRule("runTasks", "task", "run_tasks", "tasks", frozenset(("task.queued.v1",))),
     ConsumerRule(
         "sendMail", "auth", "send_mail", "userEvents", frozenset(("user.mail-requested.v1",))

@@ -12,7 +12,7 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from generated.scalars import Day, Money, MoneyTotal, PositiveMoney, SignedMoney, Timestamp
-from runtime.model import Entity, Model
+from runtime.model import DISTINCT, Entity, Model
 
 
 class AccessLevel(StrEnum):
@@ -1027,7 +1027,7 @@ class Expense(Entity):
     ] = None
     owner_id: Annotated[UserId, Field(alias="ownerId")]
     spent_on: Annotated[Day, Field(alias="spentOn")]
-    tags: Annotated[list[Tag], Field(max_length=20)]
+    tags: Annotated[list[Tag], Field(max_length=20), DISTINCT]
     updated_at: Annotated[Timestamp, Field(alias="updatedAt")]
     version: Version
 
@@ -1062,7 +1062,7 @@ class ExpenseInput(Model):
         ),
     ] = None
     spent_on: Annotated[Day | None, Field(alias="spentOn")] = None
-    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    tags: Annotated[list[Tag], Field(max_length=20), DISTINCT] = []
 
 
 class ExpensePage(Model):
@@ -1079,7 +1079,7 @@ class ExpenseQuery(Model):
     """What to look for. All that is given must hold; without text it is a filtered list."""
 
     budget_id: Annotated[BudgetId | None, Field(alias="budgetId")] = None
-    categories: Annotated[list[Category], Field(max_length=20)] = []
+    categories: Annotated[list[Category], Field(max_length=20), DISTINCT] = []
     currency: Currency | None = None
     from_: Annotated[Day | None, Field(alias="from")] = None
     fuzzy: bool = True
@@ -1091,7 +1091,7 @@ class ExpenseQuery(Model):
         str | None,
         Field(alias="pageToken", max_length=1024, min_length=1, pattern="^[A-Za-z0-9_-]+$"),
     ] = None
-    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    tags: Annotated[list[Tag], Field(max_length=20), DISTINCT] = []
     text: Annotated[
         str | None,
         Field(
@@ -1132,7 +1132,7 @@ class ExpenseUpdate(Model):
         ),
     ] = None
     spent_on: Annotated[Day | None, Field(alias="spentOn")] = None
-    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    tags: Annotated[list[Tag], Field(max_length=20), DISTINCT] = []
 
 
 class Highlight(Model):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         BudgetDeleted,
         BudgetInvited,
         BudgetThresholdReached,
+        BudgetUpdated,
         ExpenseCreated,
         ExpenseDeleted,
         ExpenseUpdated,
@@ -299,6 +300,10 @@ class BudgetConsumers(Protocol):
 
     async def purge_budget_figures(self, batch: Batch[BudgetDeleted]) -> None:
         """Deletes a deleted budget's counters, thresholds and invitations."""
+        ...
+
+    async def push_budgets(self, batch: Batch[BudgetDeleted | BudgetUpdated]) -> None:
+        """Tells whoever watches a budget that it has changed."""
         ...
 
 

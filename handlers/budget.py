@@ -20,9 +20,11 @@ from generated.models import (
 from handlers.access import BudgetGrant
 from handlers.amounts import exact, zero
 from handlers.budget_figures import BudgetFigures
+from handlers.budget_live import BudgetLive
 from handlers.budget_members import Addresses, BudgetMembers, level_of, need, without
 from handlers.budget_summary import first_day, summarize
 from handlers.purging import purge
+from handlers.watching import SessionChecks
 from handlers.writing import Decided, decided
 from runtime.call import Call, Caller
 from runtime.paging import Pager
@@ -31,6 +33,7 @@ from runtime.ports import (
     Clock,
     Delete,
     Emit,
+    Fanout,
     Ids,
     Insert,
     Mailer,
@@ -55,6 +58,8 @@ class BudgetHandlers:
         clock: Clock,
         pager: Pager,
         addresses: Addresses,
+        sessions: SessionChecks,
+        fanout: Fanout,
         mailer: Mailer,
         secret: bytes,
         public_url: str,
@@ -74,6 +79,9 @@ class BudgetHandlers:
             secret=secret,
             public_url=public_url,
         )
+        live = BudgetLive(store=store, figures=figures, fanout=fanout, sessions=sessions)
+        self.push_budgets = live.push_budgets
+        self.watch_budget = live.watch_budget
         self.list_budget_members = members.list_budget_members
         self.set_budget_member = members.set_budget_member
         self.remove_budget_member = members.remove_budget_member

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from inspect import signature
 from typing import Any
@@ -21,6 +21,7 @@ from generated.models import (
     InvitationInput,
     MemberRole,
     Role,
+    SessionState,
     Task,
     TaskKind,
     TaskParameters,
@@ -37,7 +38,7 @@ from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.call import Caller
 from runtime.gate import Gate, KnownTokens
 from runtime.ports import Query, Where
-from runtime.problem import Unauthenticated
+from runtime.problem import NotFound, Unauthenticated
 from runtime.ratelimit import Limiter
 from runtime.upload import Upload
 from tests.handlers.world import SECRET, World, call, somebody
@@ -46,14 +47,30 @@ SERVICES = ("budget", "expense", "search", "transaction")
 
 
 class Accounts:
-    """The addresses of accounts; and nobody signs in here."""
+    """The auth service, as far as the others ask it."""
 
     def __init__(self) -> None:
         self.emails: dict[str, str] = {}
+        self.sessions: dict[str, str] = {}
+        self.ended: set[str] = set()
 
     async def email_of(self, user_id: str) -> str | None:
         """The account's address."""
         return self.emails.get(user_id)
+
+    async def check_session(self, *, session_id: str) -> SessionState:
+        """Who is behind it, until it ends."""
+        if session_id in self.ended:
+            raise NotFound(session_id)
+        user_id = self.sessions[session_id]
+        expires_at = datetime(2100, 1, 1, tzinfo=UTC)
+        return SessionState(
+            session_id=session_id,
+            user_id=user_id,
+            role=Role.USER,
+            email_verified=True,
+            expires_at=expires_at,
+        )
 
     async def identify(self, token: str) -> tuple[Caller, float]:
         """Tests name their callers."""
@@ -104,6 +121,8 @@ class Household:
         self.budget = BudgetHandlers(
             store=stores["budget"],
             addresses=self.accounts,
+            sessions=self.accounts,
+            fanout=world.fanout,
             mailer=world.mailer,
             secret=SECRET,
             public_url="http://localhost:3000",
