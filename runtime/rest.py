@@ -4,6 +4,7 @@ route.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -189,6 +190,8 @@ _MOST_KEY = 128
 _MATCH = r'^(\*|(W/)?"[0-9]{1,10}")$'
 _MOST_MATCH = 20
 
+_printable = re.compile(rb"[!-~]+").fullmatch
+
 
 def idempotency_key(value: bytes, faults: list[InputError]) -> str | None:
     """An Idempotency-Key header: 1 to 128 printable ASCII characters."""
@@ -197,7 +200,7 @@ def idempotency_key(value: bytes, faults: list[InputError]) -> str | None:
         code, limit = "minLength", "1"
     elif len(value) > _MOST_KEY:
         code, limit = "maxLength", str(_MOST_KEY)
-    elif all(0x21 <= byte <= 0x7E for byte in value):
+    elif _printable(value):
         return value.decode("ascii")
     faults.append(InputError("header:Idempotency-Key", code, sentence(code, limit)))
     return None
@@ -284,6 +287,8 @@ class Router:
     def __init__(self, routes: Sequence[tuple[str, str, Operation, Route]]) -> None:
         self._root = _Node()
         self._exact: dict[str, dict[str, tuple[Operation, Route]]] = {}
+        # Where the only parameter ends the path, as it mostly does: by what is before it.
+        self._ending: dict[str, dict[str, tuple[Operation, Route]]] = {}
         for method, path, operation, route in routes:
             node = self._root
             for part in path.split("/"):
@@ -295,12 +300,18 @@ class Router:
             node.methods[method.upper()] = (operation, route)
             if "{" not in path:
                 self._exact[path] = node.methods
+            elif "{" not in (before := path.rpartition("/"))[0] and before[2].startswith("{"):
+                self._ending[before[0]] = node.methods
 
     def match(self, path: str) -> tuple[dict[str, tuple[Operation, Route]], Sequence[str]] | None:
         """The methods at `path` and its parameters' values; None when there is no such path."""
         methods = self._exact.get(path)
         if methods is not None:
             return methods, ()
+        before, _, last = path.rpartition("/")
+        methods = self._ending.get(before)
+        if methods is not None and last:
+            return methods, (last,)
         args: list[str] = []
         found = _walk(self._root, path.split("/"), 0, args)
         return None if found is None else (found, args)
