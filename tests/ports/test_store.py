@@ -187,6 +187,9 @@ async def test_an_event_is_applied_once(store: Store) -> None:
     with pytest.raises(AlreadySeen):
         await store.commit(Update(tally("usr_ann", 1, version=2)), Seen("counter", "evt_1"))
     assert await store.get(Tally, "usr_ann") == tally("usr_ann")
+    # Whatever else speaks against it: that it was applied is what its consumer must know.
+    with pytest.raises(AlreadySeen):
+        await store.commit(Update(tally("usr_ann", 1, version=7)), Seen("counter", "evt_1"))
     # Another consumer, or another event, is another matter.
     await store.commit(Seen("indexer", "evt_1"), Seen("counter", "evt_2"))
 

@@ -79,7 +79,8 @@ def _mapped(path: Path) -> mmap.mmap:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if os.fstat(descriptor).st_size < 8:
-            os.ftruncate(descriptor, 8)
+            # Written, not only made so long: a mapped hole on a full disk would end the process.
+            os.write(descriptor, bytes(8))
         return mmap.mmap(descriptor, 8)
     finally:
         os.close(descriptor)
