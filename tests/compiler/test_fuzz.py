@@ -1,4 +1,4 @@
-"""No input makes the compiler fall over: it gives a Contract, or errors that have a place and a code."""
+"""No input makes the compiler fall over: it gives a Contract, or errors with a place and a code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +30,13 @@ RICH = [
 OURS = HERE.parents[1] / "specs"
 _TOKEN = re.compile(rb"\s+|\w+|\"[^\"\n]*\"|.", re.DOTALL)
 
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
 # What a slip of the hand, a merge gone wrong or another tool leaves behind.
 SCALARS: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "x", "a b", "#/", "é", "$ref", [], {}]
 SNIPPETS = [
-    b"",
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b":",
-    b"\t",
-    b"\n",
-    b"&a ",
-    b"*a",
-    b"!!x ",
-    b"\x00",
-    b"\xff",
-    b"- ",
-    b"0",
+    *(b"", b"{", b"}", b"[", b"]", b":", b"\t", b"\n", b"- ", b"0"),
+    *(b"&a ", b"*a", b"!!x ", b"\x00", b"\xff"),
 ]
 
 
@@ -74,13 +64,14 @@ def tried(source: Path, change: Callable[[Path], None]) -> Contract | SpecErrors
         return attempt(copy)
 
 
-def spec_file(draw: st.DrawFn, folder: Path, *suffixes: str) -> Path:
+def spec_file(draw: Draw, folder: Path, *suffixes: str) -> Path:
     """One of the folder's specs."""
     paths = sorted(p for p in folder.iterdir() if p.suffix in suffixes)
-    return draw(st.sampled_from(paths))
+    found: Path = draw(st.sampled_from(paths))
+    return found
 
 
-def mangle(draw: st.DrawFn, data: bytes) -> bytes:
+def mangle(draw: Draw, data: bytes) -> bytes:
     """Some bytes or tokens deleted, doubled, swapped or replaced."""
     parts = _TOKEN.findall(data)
     for _ in range(draw(st.integers(1, 3))):
@@ -115,7 +106,7 @@ def nodes(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def rearrange(draw: st.DrawFn, tree: Any) -> None:
+def rearrange(draw: Draw, tree: Any) -> None:
     """Some nodes deleted, renamed, replaced by a scalar, or by another place's value."""
     for _ in range(draw(st.integers(1, 3))):
         places = nodes(tree)
@@ -137,7 +128,7 @@ def rearrange(draw: st.DrawFn, tree: Any) -> None:
                 node.append(node[key])
 
 
-def change_of(draw: st.DrawFn, source: Path) -> Callable[[Path], None]:
+def change_of(draw: Draw, source: Path) -> Callable[[Path], None]:
     """A change of one spec of `source`, by bytes or by nodes."""
     by_nodes = draw(st.booleans())
     suffixes = (".yaml",) if by_nodes else (".yaml", ".graphql", ".proto", ".json")
@@ -166,7 +157,7 @@ def test_no_change_of_our_specs_makes_the_compiler_fall_over(data: st.DataObject
     tried(OURS, change_of(data.draw, OURS))
 
 
-def shuffled(draw: st.DrawFn, tree: Any) -> Any:
+def shuffled(draw: Draw, tree: Any) -> Any:
     """The same tree, the entries of its maps in another order."""
     if isinstance(tree, dict):
         keys = draw(st.permutations(list(tree)))
@@ -176,8 +167,6 @@ def shuffled(draw: st.DrawFn, tree: Any) -> Any:
 
 def placeless(value: Any) -> Any:
     """A Contract without its places, which move with the text."""
-    from dataclasses import fields, is_dataclass
-
     if is_dataclass(value) and not isinstance(value, type):
         kept = [f for f in fields(value) if f.name not in ("span", "graphql")]
         return {f.name: placeless(getattr(value, f.name)) for f in kept}
