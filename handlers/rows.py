@@ -64,6 +64,8 @@ def read_rows(media: str, data: bytes) -> list[Row]:
 
 
 def _json_rows(text: str) -> Iterator[Row]:
+    if not text.strip():
+        raise ImportUnreadable("The file is empty.")
     for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
             yield _json_row(number, line)

@@ -71,6 +71,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "less_than_equal": ("maximum", "{le}"),
     "less_than": ("exclusiveMaximum", "{lt}"),
     "multiple_of": ("multipleOf", "{multiple_of}"),
+    "unique_items": ("uniqueItems", ""),
     "enum": ("enum", "{expected}"),
     "literal_error": ("enum", "{expected}"),
     "date_parsing": ("format", FORMATS["date"]),

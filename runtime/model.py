@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
 
 # The digits after the point, where they are not 2 (ISO 4217, list one, 2024).
 _MINOR_DIGITS = {
@@ -118,3 +121,21 @@ class Entity(Model):
 
     id: str
     version: int
+
+
+def _distinct(items: list[T] | None) -> list[T] | None:
+    """The items as they are. Raises where two are equal, as JSON has it: true is not 1."""
+    if items is None:
+        return None
+    keys = [(type(item) is bool, item) for item in items]
+    try:
+        repeated = len(set(keys)) < len(keys)
+    except TypeError:  # objects and arrays have no hash; their number is bounded by maxItems
+        repeated = any(key in keys[:at] for at, key in enumerate(keys))
+    if repeated:
+        raise PydanticCustomError("unique_items", "must not hold the same twice")
+    return items
+
+
+# uniqueItems of JSON Schema.
+DISTINCT = AfterValidator(_distinct)

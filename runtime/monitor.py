@@ -137,10 +137,11 @@ def read_contract(spec: Mapping[str, Any]) -> OpenAPI:
     """The contract as openapi-core has it. Loads that library, so it takes its time."""
     from openapi_core import Config, OpenAPI
 
-    # It reads neither of these by itself, and would compare bytes with their schemas.
+    # It reads none of these by itself, and would compare bytes with their schemas.
     readers: dict[str, Callable[..., Any]] = {
         "application/problem+json": lambda body, **_: json.loads(body),
         "text/csv": lambda body, **_: body.decode(),
+        "text/event-stream": lambda body, **_: body.decode(),
     }
     config = Config(extra_media_type_deserializers=readers)
     return OpenAPI.from_dict(dict(spec), config=config)

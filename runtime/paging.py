@@ -142,7 +142,8 @@ class Pager:
 def parse_sort(text: str | None, rule: ListRule) -> Sort:
     """`+spentOn,-amount` as (attribute, descending) pairs; the list's own order where it is None.
 
-    Only declared fields, each once. A plus that a URL turned into a blank is still one.
+    Only declared fields; a second mention of one orders nothing any more. A plus that a URL turned
+    into a blank is still one.
     Raises InvalidInput with every fault.
     """
     fields = dict(rule.sort)
@@ -154,10 +155,8 @@ def parse_sort(text: str | None, rule: ListRule) -> Sort:
         if field is None:
             message = f"sorts by {', '.join(fields)} only"
             faults.append(InputError("?sort", "unknown-sort-field", message))
-        elif field in order:
-            faults.append(InputError("?sort", "repeated-sort-field", f"names {name} twice"))
         else:
-            order[field] = part[:1] == "-"
+            order.setdefault(field, part[:1] == "-")
     if faults:
         raise InvalidInput(errors=faults)
     return tuple(order.items())

@@ -8,6 +8,7 @@ allOf merged, names settled. So a name means the same class in every generated m
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,11 @@ _BASES = {
     "date": ("datetime", "date"),
     "date-time": ("datetime", "datetime"),
 }
+# The library drops uniqueItems; this key it carries through, to where `_distinct` finds it.
+_UNIQUE = "x-unique"
+_MARKED = re.compile(
+    rf"""Field\(json_schema_extra=\{{'{_UNIQUE}': True\}}(?:, )?((?:[^()'"]|'[^']*'|"[^"]*")*)\)"""
+)
 _UNNAMED = {"decimal": "AnyDecimal", "date": "AnyDay", "date-time": "AnyTimestamp"}
 
 
@@ -104,6 +110,9 @@ def _models(contract: Contract, scalars: list[Schema]) -> str:
     for name, inline in inline_types(contract):
         schemas[name] = json_schema(inline, names)
         _alias(name, inline.fields, aliases)
+    header = f'"""The schemas of the contract as models.\n\n{HEADER}\n"""\n'
+    if not schemas:
+        return header  # the library takes a document without schemas for a mistake
     document = {
         "openapi": "3.0.3",
         "info": {"title": "models", "version": "1"},
@@ -136,8 +145,9 @@ def _models(contract: Contract, scalars: list[Schema]) -> str:
         set_default_enum_member=True,
         capitalise_enum_members=True,
         strict_nullable=True,
+        field_extra_keys={_UNIQUE},
         target_python_version=PythonVersion.PY_311,
-        custom_file_header=f'"""The schemas of the contract as models.\n\n{HEADER}\n"""\n',
+        custom_file_header=header,
         formatters=[],
     )
     assert isinstance(text, str), "one document gives one module"
@@ -233,6 +243,8 @@ def _bounds(type: Type) -> dict[str, Any]:
         found["exclusiveMinimum"] = True
     if bounds.exclusive_maximum:
         found["exclusiveMaximum"] = True
+    if bounds.unique_items:
+        found[_UNIQUE] = True
     return found
 
 
@@ -252,7 +264,17 @@ def _mended(text: str, objects: set[str]) -> str:
         # A class whose whole body was its configuration.
         if line.startswith("class ") and not following.startswith("    "):
             mended.append("    pass")
-    return _documented("\n".join(mended))
+    return _documented(_distinct("\n".join(mended)))
+
+
+def _distinct(text: str) -> str:
+    """The marked arrays, with the validator that holds their items apart."""
+    text, found = _MARKED.subn(lambda m: f"Field({m[1]}), DISTINCT" if m[1] else "DISTINCT", text)
+    if found:
+        text = text.replace(
+            "\nfrom pydantic", "\nfrom runtime.model import DISTINCT\nfrom pydantic", 1
+        )
+    return text
 
 
 def _documented(text: str) -> str:

@@ -63,7 +63,7 @@ def call(operation: Operation = LIST, user: str = "usr_1") -> Call:
 
 
 def spent(number: int) -> Spent:
-    chance = random.Random(number)  # noqa: S311 # the same each time
+    chance = random.Random(number)  # the same each time
     return Spent(
         id=f"exp_{number:03}",
         version=1,
@@ -282,6 +282,7 @@ def test_no_changed_token_is_accepted(pager: Pager) -> None:
         ("+spentOn,-amount", (("spent_on", False), ("amount", True))),
         (" spentOn,-amount", (("spent_on", False), ("amount", True))),
         ("-amount, spentOn", (("amount", True), ("spent_on", False))),
+        ("-amount,spentOn,amount", (("amount", True), ("spent_on", False))),
     ],
 )
 def test_sort_names_fields_as_the_wire_does(text: str | None, order: Any) -> None:
@@ -299,8 +300,7 @@ def test_sort_names_fields_as_the_wire_does(text: str | None, order: Any) -> Non
         ("--amount", ["unknown-sort-field"]),
         ("amount,", ["unknown-sort-field"]),
         ("amount;drop", ["unknown-sort-field"]),
-        ("amount,-amount", ["repeated-sort-field"]),
-        ("x,amount,amount,y", ["unknown-sort-field", "repeated-sort-field", "unknown-sort-field"]),
+        ("x,amount,amount,y", ["unknown-sort-field", "unknown-sort-field"]),
     ],
 )
 def test_any_other_sort_is_refused_with_all_its_faults(text: str, wrong: list[str]) -> None:
