@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from hashlib import blake2b
 from time import monotonic
 from typing import Any, Protocol
 
-from pydantic import BaseModel, TypeAdapter
-
 from runtime.call import ANONYMOUS, Call, Caller
+from runtime.idempotency import Arguments, Chain, Idempotency
 from runtime.operation import AccessRule, Operation
-from runtime.ports import KeyTaken, Remember, Remembered, Store
+from runtime.ports import Store
 from runtime.problem import (
     DeadlineExceeded,
     EmailUnverified,
     Forbidden,
-    KeyReused,
     NotFound,
     RateLimited,
-    RequestInProgress,
     Unauthenticated,
 )
 from runtime.ratelimit import Limiter, address_key
 
-Arguments = Mapping[str, Any]
-Chain = Callable[[Call, Arguments], Awaitable[Any]]
 Handler = Callable[..., Awaitable[Any]]
 Level = Callable[[Caller, str], Awaitable[str | None]]
 
@@ -170,13 +164,20 @@ class Gate:
     def chain(self, operation: Operation) -> Chain:
         """The steps of one operation after its arguments are decoded."""
         chain = _within(operation.deadline, self._handlers[operation.id])
-        if operation.idempotent:
-            chain = self._once(operation, chain)
+        idempotency = self._idempotency(operation) if operation.idempotent else None
+        if idempotency is not None:
+            chain = idempotency.once(chain)
         if operation.access:
             chain = self._accessible(operation, chain)
+            if idempotency is not None and self._results[operation.id] is None:
+                chain = idempotency.gone(chain)
         if "account" in operation.rate.by:
             chain = self._counted(chain)
         return chain
+
+    def _idempotency(self, operation: Operation) -> Idempotency:
+        store = self._stores[operation.service]
+        return Idempotency(operation, store, self._results[operation.id], self._running)
 
     def _counted(self, following: Chain) -> Chain:
         async def counted(call: Call, arguments: Arguments) -> Any:
@@ -213,51 +214,6 @@ class Gate:
 
         return check
 
-    def _once(self, operation: Operation, following: Chain) -> Chain:
-        """The answer of a repeated key is the first one's; the record commits with the effect."""
-        store = self._stores[operation.service]
-        adapter: TypeAdapter[Any] = TypeAdapter(self._results[operation.id])
-        running = self._running
-
-        async def once(call: Call, arguments: Arguments) -> Any:
-            key = call.idempotency_key
-            if key is None:
-                return await following(call, arguments)
-            caller = call.caller.user_id
-            fingerprint = _fingerprint(operation, call, arguments)
-            if (caller, key) in running:
-                raise RequestInProgress("A request with this key is still running.", retry_after=1)
-            running.add((caller, key))
-            try:
-                kept = await store.recall(caller, key)
-                if kept is None:
-                    call.pending = record = Remember(caller, key, operation.id, fingerprint)
-                    record.encode = adapter.serializer.to_json
-                    try:
-                        answer = await following(call, arguments)
-                    except KeyTaken:
-                        # Another process was faster: its effect stands, ours was not written.
-                        kept = await store.recall(caller, key)
-                        if kept is None:
-                            raise RequestInProgress(retry_after=1) from None
-                    else:
-                        if not record.kept:
-                            await store.commit(call.remember(answer))
-                        return answer
-            finally:
-                running.discard((caller, key))
-            return _again(kept, operation, fingerprint, adapter)
-
-        return once
-
-
-def _again(
-    kept: Remembered, operation: Operation, fingerprint: bytes, adapter: TypeAdapter[Any]
-) -> Any:
-    if kept.operation != operation.id or kept.fingerprint != fingerprint:
-        raise KeyReused("This key was used with another request.")
-    return adapter.validator.validate_json(kept.answer)
-
 
 def _within(seconds: float, handler: Handler) -> Chain:
     """Calls the handler, for `seconds` at most."""
@@ -278,14 +234,3 @@ def _reader(argument: str) -> Callable[[Arguments], str | None]:
     if tail:
         return lambda arguments: getattr(arguments[head], tail)
     return lambda arguments: arguments[head]
-
-
-def _fingerprint(operation: Operation, call: Call, arguments: Arguments) -> bytes:
-    """What makes two requests the same: the operation, its arguments, its condition."""
-    digest = blake2b(operation.id.encode(), digest_size=16)
-    digest.update(b"%d" % (call.if_version or 0))
-    for name in sorted(arguments):
-        value = arguments[name]
-        text = value.model_dump_json() if isinstance(value, BaseModel) else repr(value)
-        digest.update(f"\0{name}\0{text}".encode())
-    return digest.digest()

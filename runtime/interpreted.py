@@ -25,7 +25,8 @@ from connexion.validators import VALIDATOR_MAP
 from pydantic import TypeAdapter
 
 from runtime.foreign import Asgi, captured
-from runtime.gate import Chain, Gate
+from runtime.gate import Gate
+from runtime.idempotency import Chain
 from runtime.interpreted_input import REQUEST, BodyValidator, ParameterValidator, State
 from runtime.operation import Operation
 from runtime.problem import (
