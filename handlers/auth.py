@@ -71,6 +71,7 @@ class AuthHandlers:
         tickets = SocketTickets(store=store, ids=ids, clock=clock, sessions=sessions)
         self.create_socket_ticket = tickets.create_socket_ticket
         self.redeem = tickets.redeem
+        self.redeem_socket_ticket = tickets.redeem_socket_ticket
 
         mailed = MailedTokens(
             store=store, clock=clock, mailer=mailer, secret=secret, public_url=public_url

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from generated.models import SocketTicket, SocketTicketGrant
+from generated.models import SessionState, SocketTicket, SocketTicketGrant
 from handlers.sessions import Sessions, caller_for
 from handlers.writing import Decided, decided, persist
 from runtime.call import Call, Caller
 from runtime.ports import Clock, Delete, Ids, Insert, Query, Store, Update, Where
-from runtime.problem import Unauthenticated
+from runtime.problem import NotFound, Unauthenticated
 from runtime.tokens import hash_secret
 
 GOOD_FOR = timedelta(seconds=30)
@@ -55,16 +55,27 @@ class SocketTickets:
 
     async def redeem(self, ticket: str) -> Caller:
         """The caller that a ticket was made for; good once. Raises Unauthenticated."""
+        session, user = await self._sessions.standing(await self._spend(ticket))
+        return caller_for(user, session.id)
+
+    async def redeem_socket_ticket(self, *, ticket: str) -> SessionState:
+        """`redeem` for another process. Raises NotFound."""
+        try:
+            session_id = await self._spend(ticket)
+        except Unauthenticated as refused:
+            raise NotFound(refused.detail) from None
+        return await self._sessions.check_session(session_id=session_id)
+
+    async def _spend(self, ticket: str) -> str:
+        """Uses a ticket up; the session that it was made in."""
         digest = hash_secret(ticket)
 
-        async def attempt() -> Decided[SocketTicket]:
+        async def attempt() -> Decided[str]:
             found = await self._store.find(SocketTicket, ticket_hash=digest)
             now = self._clock.now()
             if found is None or found.used_at is not None or found.expires_at <= now:
                 raise Unauthenticated("The ticket is unknown, expired or used.")
             after = found.but(used_at=now, version=found.version + 1, updated_at=now)
-            return decided(after, Update(after))
+            return decided(after.session_id, Update(after))
 
-        used = await persist(self._store, attempt)
-        session, user = await self._sessions.standing(used.session_id)
-        return caller_for(user, session.id)
+        return await persist(self._store, attempt)

@@ -23,7 +23,7 @@ from generated.models import (
 from handlers.live import IDENTITY
 from runtime.call import Caller
 from runtime.ports import Query
-from runtime.problem import PreconditionFailed, Unauthenticated
+from runtime.problem import NotFound, PreconditionFailed, Unauthenticated
 from tests.handlers.people import ANN, OTHER, PASSWORD, Auth
 from tests.handlers.world import World, call
 
@@ -218,6 +218,15 @@ async def test_a_ticket_signs_in_once(auth: Auth) -> None:
         *(auth.handlers.redeem(grant.ticket) for _ in range(2)), return_exceptions=True
     )
     assert [answer for answer in answers if isinstance(answer, Caller)] == [caller]
+
+
+async def test_another_process_redeems_a_ticket_once(auth: Auth) -> None:
+    caller = await auth.caller(await auth.register())
+    grant = await auth.handlers.create_socket_ticket(call(op.CREATE_SOCKET_TICKET, caller))
+    state = await auth.handlers.redeem_socket_ticket(ticket=grant.ticket)
+    assert (state.user_id, state.session_id) == (caller.user_id, caller.session_id)
+    with pytest.raises(NotFound):
+        await auth.handlers.redeem_socket_ticket(ticket=grant.ticket)
 
 
 async def test_a_ticket_is_good_for_thirty_seconds_and_while_its_session_stands(
