@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from keyword import iskeyword
 from pathlib import Path
 
 from compiler.explain import dump, explain
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _generate(contract: Contract, out: Path) -> int:
-    changed = write(generate(contract), out)
+    changed = write(generate(contract, _package(out)), out)
     for line in changed:
         print(line)
     print(f"{out}: {len(changed)} files changed" if changed else f"{out}: up to date")
@@ -56,7 +57,7 @@ def _generate(contract: Contract, out: Path) -> int:
 
 
 def _check(contract: Contract, out: Path) -> int:
-    found = differences(generate(contract), out)
+    found = differences(generate(contract, _package(out)), out)
     for line in found:
         print(line)
     if found:
@@ -64,6 +65,14 @@ def _check(contract: Contract, out: Path) -> int:
         return DIFFERS
     print(f"{out}: up to date")
     return 0
+
+
+def _package(out: Path) -> str:
+    """The package that the folder is: its name, as Python imports it. Raises NotOurs."""
+    name = out.resolve().name
+    if not name.isidentifier() or iskeyword(name):
+        raise NotOurs(f"{name} is no name for a Python package: choose another folder with --out")
+    return name
 
 
 def _parser() -> argparse.ArgumentParser:

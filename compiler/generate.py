@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from compiler.emit import errors, events, models, openapi, rest, services, storage, tables, values
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
@@ -10,9 +12,18 @@ from compiler.writer import format_python
 _EMITTERS = (openapi, models, errors, services, events, storage, tables, rest, values)
 
 
-def generate(contract: Contract) -> dict[str, str]:
-    """Relative path → text of everything that the contract compiles to."""
+# How the emitters call the package that they write into.
+_PACKAGE = re.compile(r"^(\s*from )generated(?=[. ])", re.MULTILINE)
+
+
+def generate(contract: Contract, package: str = "generated") -> dict[str, str]:
+    """Relative path → text of all that the contract compiles to, as the package `package`."""
     files = {"__init__.py": f'"""{contract.title} {contract.version}, compiled.\n\n{HEADER}\n"""\n'}
     for emitter in _EMITTERS:
         files |= emitter.emit(contract)
-    return format_python(files)
+    if package != "generated":
+        files = {
+            name: _PACKAGE.sub(rf"\g<1>{package}", text) if name.endswith(".py") else text
+            for name, text in files.items()
+        }
+    return format_python(files, package)

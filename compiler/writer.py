@@ -21,7 +21,7 @@ class NotOurs(Exception):
     """The output folder holds files that the compiler did not write."""
 
 
-def format_python(files: Mapping[str, str]) -> dict[str, str]:
+def format_python(files: Mapping[str, str], package: str = "generated") -> dict[str, str]:
     """`files` with the Python ones formatted by ruff, in one run over a staging folder."""
     with tempfile.TemporaryDirectory(prefix="codegen-") as folder:
         stage = Path(folder)
@@ -29,7 +29,7 @@ def format_python(files: Mapping[str, str]) -> dict[str, str]:
             path = stage / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
-        _ruff(stage, "check", "--select", "I,F401", "--fix", "--config", _FIRST_PARTY)
+        _ruff(stage, "check", "--select", "I,F401", "--fix", "--config", _first_party(package))
         _ruff(stage, "format")
         long = False
         for name in files:
@@ -55,9 +55,9 @@ def _ruff(stage: Path, command: str, *more: str) -> None:
         raise RuntimeError(f"ruff {command}: {done.stdout}{done.stderr}")
 
 
-_FIRST_PARTY = (
-    'lint.isort.known-first-party = ["app", "compiler", "generated", "handlers", "runtime"]'
-)
+def _first_party(package: str) -> str:
+    names = ", ".join(f'"{name}"' for name in ("app", "compiler", "handlers", "runtime", package))
+    return f"lint.isort.known-first-party = [{names}]"
 
 
 def differences(files: Mapping[str, str], out: Path) -> list[str]:

@@ -769,6 +769,7 @@ class BudgetAccess(Model):
     currency: Currency
     currency_fixed: Annotated[bool, Field(alias="currencyFixed")]
     level: AccessLevel
+    name: Name
     owner_id: Annotated[UserId, Field(alias="ownerId")]
 
 

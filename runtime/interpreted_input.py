@@ -73,12 +73,12 @@ class ParameterValidator:
             if text is None:
                 if parameter.get("required"):
                     found[where].append(InputError(pointer, "required", "is required"))
-                state.values[name] = _default(schema)
+                state.values[f"{where}:{name}"] = _default(schema)
                 continue
             value = _coerced(text, schema)
             faults = _faults(schema, value, pointer)
             found[where] += faults
-            state.values[name] = value
+            state.values[f"{where}:{name}"] = value
         state.faults = found["path"] + found["query"] + found["header"]
 
 

@@ -273,12 +273,22 @@ Route = Callable[[Request], Awaitable[Response]]
 
 
 class _Node:
-    __slots__ = ("literals", "methods", "parameter")
+    __slots__ = ("literals", "methods", "mixed", "parameter")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
+        # Segments that hold text and parameters, as `{name}.{ext}`: pattern and what follows.
+        self.mixed: dict[str, tuple[re.Pattern[str], _Node]] = {}
         self.parameter: _Node | None = None
         self.methods: dict[str, tuple[Operation, Route]] = {}
+
+
+_PARAMETER = re.compile(r"\{[^{}]*\}")
+
+
+def _mixed(part: str) -> re.Pattern[str]:
+    """A segment of text and parameters as a pattern, a group each."""
+    return re.compile("(.+?)".join(map(re.escape, _PARAMETER.split(part))))
 
 
 class Router:
@@ -292,16 +302,19 @@ class Router:
         for method, path, operation, route in routes:
             node = self._root
             for part in path.split("/"):
-                if part.startswith("{"):
+                if _PARAMETER.fullmatch(part):
                     node.parameter = node.parameter or _Node()
                     node = node.parameter
+                elif "{" in part:
+                    shape = _PARAMETER.sub("{}", part)
+                    node = node.mixed.setdefault(shape, (_mixed(part), _Node()))[1]
                 else:
                     node = node.literals.setdefault(part, _Node())
             node.methods[method.upper()] = (operation, route)
             if "{" not in path:
                 self._exact[path] = node.methods
-            elif "{" not in (before := path.rpartition("/"))[0] and before[2].startswith("{"):
-                self._ending[before[0]] = node.methods
+            elif "{" not in (ends := path.rpartition("/"))[0] and _PARAMETER.fullmatch(ends[2]):
+                self._ending[ends[0]] = node.methods
 
     def match(self, path: str) -> tuple[dict[str, tuple[Operation, Route]], Sequence[str]] | None:
         """The methods at `path` and its parameters' values; None when there is no such path."""
@@ -320,24 +333,28 @@ class Router:
 def _walk(
     node: _Node, parts: list[str], at: int, args: list[str]
 ) -> dict[str, tuple[Operation, Route]] | None:
-    while at < len(parts):
-        part = parts[at]
-        literal = node.literals.get(part)
-        if literal is not None and node.parameter is None:
-            node = literal
-        elif literal is not None:
-            # Both fit: the literal first, and back to the parameter when it leads nowhere.
-            mark = len(args)
-            found = _walk(literal, parts, at + 1, args)
+    """The most literal way first, and back to a freer one when it leads nowhere."""
+    if at == len(parts):
+        return node.methods or None
+    part = parts[at]
+    literal = node.literals.get(part)
+    if literal is not None:
+        found = _walk(literal, parts, at + 1, args)
+        if found is not None:
+            return found
+    mark = len(args)
+    for pattern, following in node.mixed.values():
+        fits = pattern.fullmatch(part)
+        if fits is not None:
+            args += fits.groups()
+            found = _walk(following, parts, at + 1, args)
             if found is not None:
                 return found
             del args[mark:]
-            args.append(part)
-            node = node.parameter  # type: ignore[assignment] # checked above
-        elif node.parameter is not None and part:
-            args.append(part)
-            node = node.parameter
-        else:
-            return None
-        at += 1
-    return node.methods or None
+    if node.parameter is not None and part:
+        args.append(part)
+        found = _walk(node.parameter, parts, at + 1, args)
+        if found is not None:
+            return found
+        del args[mark:]
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from compiler.emit.lines import Module, literal
 from compiler.emit.models import is_json
 from compiler.emit.types import (
@@ -189,7 +191,7 @@ class _Rest:
         body = rest.body
         query = any(p.location == "query" for p in read) or ticket_name(self.contract, operation)
         module.line(f"faults: list[{module.use('runtime.problem', 'InputError')}] = []")
-        placed = [p.strip("{}") for p in rest.path.split("/") if p.startswith("{")]
+        placed = re.findall(r"\{([^{}]*)\}", rest.path)
         for parameter in read:
             if parameter.location == "path":
                 at = placed.index(parameter.name)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from compiler.emit.lines import Module, literal
 from compiler.emit.models import is_json
 from compiler.emit.types import PIPELINE_HEADERS, Names, json_body, success_media
-from compiler.ir import Contract, Operation
+from compiler.ir import Contract, Operation, Parameter
+
+
+def wire_name(parameter: Parameter) -> str:
+    """`query:from`: a name alone may stand in several places."""
+    return f"{parameter.location}:{parameter.name}"
 
 
 def emit(contract: Contract) -> dict[str, str]:
@@ -18,7 +23,9 @@ def emit(contract: Contract) -> dict[str, str]:
     names = Names.of(contract)
     any_ = module.use("typing", "Any")
     rested = [operation for operation in contract.operations if operation.rest]
-    module.line("# Operation → the name on the wire → (argument, type).")
+    module.line(
+        "# Operation → place and name on the wire (`query:from`, `body`) → (argument, type)."
+    )
     module.line(f"ARGUMENTS: dict[str, dict[str, tuple[str, {any_}]]] = {{")
     for operation in rested:
         assert operation.rest is not None
@@ -30,7 +37,7 @@ def emit(contract: Contract) -> dict[str, str]:
             optional = not parameter.required and not parameter.has_default
             text += " | None" if optional and not text.endswith("| None") else ""
             module.line(
-                f"        {literal(parameter.name)}: ({literal(parameter.python)}, {text}),"
+                f"        {literal(wire_name(parameter))}: ({literal(parameter.python)}, {text}),"
             )
         if json_body(operation) and operation.rest.body:
             media = operation.rest.body.content[0]
