@@ -241,10 +241,14 @@ class Platform:
         await self.bus.start(self.consumers)
         self.ready = True
 
-    async def stop(self) -> None:
-        """Takes no new work, lets what runs end, and closes the stores."""
+    def drain(self) -> None:
+        """Says that no new work is wanted, and ends what listens."""
         self.ready = False
         self.fanout.close()
+
+    async def stop(self) -> None:
+        """Takes no new work, lets what runs end, and closes the stores."""
+        self.drain()
         await self.bus.stop()
         await self.index.close()
         self.monitor.close()
@@ -338,6 +342,7 @@ async def run(settings: Settings, *, interpreted: bool = False) -> None:
             settings.host,
             settings.port,
             start=platform.start,
+            drain=platform.drain,
             stop=platform.stop,
             ready=ready,
         )

@@ -1496,7 +1496,7 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_register(call, {"body": body_})
-        return json_response(201, _WRITE_AUTHENTICATION(answer))
+        return created_response(201, _WRITE_AUTHENTICATION(answer), None, "/api/auth/me")
 
     run_reindex_search = gate.chain(operations.REINDEX_SEARCH)
 

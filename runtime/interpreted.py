@@ -207,13 +207,14 @@ class _Answer:
         self._content = next(iter(response.get("content", {})), None)
         headers = {name.lower() for name in response.get("headers", {})}
         self._etag = "etag" in headers
-        self._links = [
-            (path, link)
+        links = [
+            (_schema(item["get"]["responses"].get("200", {})) == _schema(response), path, link)
             for link in (response.get("links", {}).values() if "location" in headers else ())
             for path, item in spec["paths"].items()
             if item.get("get", {}).get("operationId") == link.get("operationId")
-            and _schema(item["get"]["responses"].get("200", {})) == _schema(response)
         ]
+        # Where the same kind of thing is read; else the first place that is read at all.
+        self._links = [(path, link) for _, path, link in sorted(links, key=lambda one: not one[0])]
         self._base = spec["servers"][0]["url"]
 
     def __call__(self, answer: Any, writer: Any) -> Response:

@@ -47,10 +47,14 @@ async def serve(
     port: int,
     *,
     start: Callable[[], Awaitable[None]],
+    drain: Callable[[], None],
     stop: Callable[[], Awaitable[None]],
     ready: Callable[[], None],
 ) -> None:
-    """Serves until SIGTERM or SIGINT; then takes no new work, lets open requests end, and stops."""
+    """Serves until SIGTERM or SIGINT; then takes no new work, lets open requests end, and stops.
+
+    `drain` comes first of the three: it ends the streams, which would else never end.
+    """
     check_port(host, port)
     server = Server(
         app,
@@ -78,6 +82,7 @@ async def serve(
     finally:
         waiting.cancel()
         if not serving.done():
+            drain()
             server.stop()
             await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
         await stop()

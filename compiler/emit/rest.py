@@ -284,6 +284,8 @@ class _Rest:
     def _location(self, operation: Operation) -> str | None:
         """Where the new entity is read, as the contract's links say: an f-string over `answer`."""
         raw = raw_operation(self.contract, operation)
+        made = success_media(operation)
+        places: list[tuple[bool, str]] = []
         for response in raw.get("responses", {}).values():
             for link in response.get("links", {}).values():
                 target = next(
@@ -291,18 +293,21 @@ class _Rest:
                 )
                 if target is None or target.rest is None or target.rest.method != "GET":
                     continue
-                read, made = success_media(target), success_media(operation)
-                if not (read and made and read.type.ref == made.type.ref):
-                    continue
+                read = success_media(target)
+                same = bool(read and made and read.type.ref == made.type.ref)
                 path = target.rest.path
                 for name, expression in link.get("parameters", {}).items():
                     pointer = str(expression).removeprefix("$response.body#/")
                     path = path.replace(
                         f"{{{name}}}", f"{{answer.{self._attribute(operation, pointer)}}}"
                     )
-                static = "{answer." not in path
-                return f"f{literal(path)}" if not static else literal(path)
-        return None
+                if "{answer." in path:
+                    places.append((same, f"f{literal(path)}"))
+                elif "{" not in path:
+                    places.append((same, literal(path)))
+        # Where the same kind of thing is read; else the first place that needs nothing more.
+        alike = [place for same, place in places if same]
+        return next(iter(alike or [place for _, place in places]), None)
 
     def _attribute(self, operation: Operation, pointer: str) -> str:
         media = success_media(operation)
