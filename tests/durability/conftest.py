@@ -1,0 +1,28 @@
+"""Fixtures of the durability tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.rest.world import World
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The platform, started over an empty folder, without limits."""
+    world = World(tmp_path)
+    await world.open()
+    yield world
+    await world.close()
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One platform for the many examples of a module, each of which makes what it looks at."""
+    world = World(tmp_path_factory.mktemp("shared"))
+    await world.open()
+    yield world
+    await world.close()
