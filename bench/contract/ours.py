@@ -11,7 +11,8 @@ from bench.sample import BUDGET, BUDGET_ID
 from generated.models import Budget, BudgetInput
 from generated.rest import routes
 from runtime.call import Call
-from runtime.gate import Arguments, Chain, Gate
+from runtime.gate import Gate
+from runtime.idempotency import Arguments, Chain
 from runtime.model import assemble
 from runtime.operation import Operation
 from runtime.problem import InvalidInput, MalformedRequest, NotFound

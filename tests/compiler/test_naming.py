@@ -46,7 +46,8 @@ def test_an_enum_value_is_a_constant(value: str | int, member: str) -> None:
 def test_every_text_has_a_name(text: str, form: naming.Form) -> None:
     """It is an identifier and no keyword."""
     name = form(text)
-    assert name.isidentifier() and not keyword.iskeyword(name)
+    assert name.isidentifier()
+    assert not keyword.iskeyword(name)
 
 
 @given(st.sets(st.text("abcABC_-1", max_size=4)), st.sampled_from(FORMS))
