@@ -17,16 +17,16 @@ from generated.models import (
     Currency,
     Period,
 )
-from handlers.access import BudgetGrant
 from handlers.amounts import exact, zero
+from handlers.budget_access import BudgetVisibility, need
 from handlers.budget_figures import BudgetFigures
 from handlers.budget_live import BudgetLive
-from handlers.budget_members import Addresses, BudgetMembers, level_of, need, without
+from handlers.budget_members import Addresses, BudgetMembers, without
 from handlers.budget_summary import first_day, summarize
 from handlers.purging import purge
 from handlers.watching import SessionChecks
 from handlers.writing import Decided, decided
-from runtime.call import Call, Caller
+from runtime.call import Call
 from runtime.paging import Pager
 from runtime.ports import (
     Batch,
@@ -39,12 +39,9 @@ from runtime.ports import (
     Mailer,
     Query,
     Store,
-    Update,
     Where,
 )
 from runtime.problem import NotFound
-
-_PAGE = 500
 
 
 class BudgetHandlers:
@@ -79,6 +76,13 @@ class BudgetHandlers:
             secret=secret,
             public_url=public_url,
         )
+        access = BudgetVisibility(store=store, figures=figures)
+        self.level_on_budget = access.level_on_budget
+        self.budget_grant = access.budget_grant
+        self.visible_budgets = access.visible_budgets
+        self.fix_currency = access.fix_currency
+        self.resolve_budget_access = access.resolve_budget_access
+        self.fix_budget_currency = access.fix_budget_currency
         live = BudgetLive(store=store, figures=figures, fanout=fanout, sessions=sessions)
         self.push_budgets = live.push_budgets
         self.watch_budget = live.watch_budget
@@ -219,49 +223,6 @@ class BudgetHandlers:
         except NotFound:
             return None
 
-    # --- who may see what -------------------------------------------------------------------------
-
-    async def level_on_budget(self, caller: Caller, id: str) -> str | None:
-        """The caller's level on a budget; None when it does not exist for the caller."""
-        budget = await self._store.get(BudgetRecord, id)
-        return None if budget is None else level_of(caller, budget)
-
-    async def budget_grant(self, caller: Caller, budget_id: str) -> BudgetGrant | None:
-        """What the caller may do with one budget; None when it does not exist for the caller."""
-        budget = await self._store.get(BudgetRecord, budget_id)
-        level = None if budget is None else level_of(caller, budget)
-        return None if budget is None or level is None else _grant(budget, level)
-
-    async def visible_budgets(self, caller: Caller) -> list[BudgetGrant]:
-        """All budgets that the caller owns or shares: an admin's own, too."""
-        where = (Where("visibleTo", "has", caller.user_id),)
-        query = Query(where, (("id", False),), _PAGE)
-        found: list[BudgetGrant] = []
-        while True:
-            page = await self._store.page(BudgetRecord, query)
-            for budget in page.items:
-                level = level_of(caller, budget)
-                if level is not None:
-                    found.append(_grant(budget, level))
-            if not page.more:
-                return found
-            last = page.items[-1].id
-            query = Query(where, query.sort, _PAGE, (last, last))
-
-    async def fix_currency(self, budget_id: str) -> str | None:
-        """Lets the currency stay for good, and answers it; None when the budget is gone."""
-
-        async def change(budget: BudgetRecord) -> Decided[str]:
-            if budget.currency_fixed:
-                return decided(budget.currency.value)
-            after = budget.but(currency_fixed=True, version=budget.version + 1)
-            return decided(after.currency.value, Update(after))
-
-        try:
-            return await self._figures.rewrite(budget_id, change)
-        except NotFound:
-            return None
-
     # --- consumers --------------------------------------------------------------------------------
 
     async def purge_account_budgets(self, batch: Batch[UserDeleted]) -> None:
@@ -288,9 +249,3 @@ class BudgetHandlers:
             await self._figures.rewrite(budget_id, change)
         except NotFound:
             return
-
-
-def _grant(budget: BudgetRecord, level: str) -> BudgetGrant:
-    return BudgetGrant(
-        budget.id, level, budget.currency.value, budget.name, bool(budget.currency_fixed)
-    )

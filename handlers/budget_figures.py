@@ -145,15 +145,19 @@ class BudgetFigures:
             async with self.turns.turn(id):
                 await apply_once(self._store, deliveries, self._counting)
 
-    async def _counting(self, deliveries: Sequence[Delivery[ExpenseEvent]]) -> tuple[Change, ...]:
-        """The commit that counts the events, all of one budget."""
+    async def _counting(
+        self, deliveries: Sequence[Delivery[ExpenseEvent]]
+    ) -> tuple[Change, ...] | None:
+        """The commit that counts the events, all of one budget; None where nothing counts."""
         budget_id = _sides(deliveries[0].event)[0].budget_id
         budget = await self._store.get(BudgetRecord, budget_id)
         if budget is None:
-            return ()  # deleted: its counters are, too
+            return None  # deleted: its counters are, too
         deltas = _deltas(delivery.event for delivery in deliveries)
         if not deltas:
-            return ()
+            # One that was entered and deleted in one batch must not come again by itself.
+            counted = any(_deltas([delivery.event]) for delivery in deliveries)
+            return () if counted else None
         changes = await self._recounted(budget, deltas)
         window = self.window(budget)
         moved = sum(

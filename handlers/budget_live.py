@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 
 from generated.events import BudgetDeleted, BudgetUpdated
 from generated.models import Budget, BudgetRecord
+from handlers.budget_access import level_of
 from handlers.budget_figures import BudgetFigures
-from handlers.budget_members import level_of
 from handlers.watching import SessionChecks, Watching
 from runtime.call import Caller
 from runtime.ports import Batch, Fanout, Store

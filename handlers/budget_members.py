@@ -20,6 +20,7 @@ from generated.models import (
     BudgetRecord,
     InvitationInput,
 )
+from handlers.budget_access import need
 from handlers.budget_figures import BudgetFigures
 from handlers.writing import Decided, decided, persist, rewrite
 from runtime.call import Call, Caller
@@ -36,13 +37,11 @@ from runtime.ports import (
     Update,
     Where,
 )
-from runtime.problem import Forbidden, NotFound
+from runtime.problem import NotFound
 from runtime.tokens import derive_key, hash_secret
 
 MOST_MEMBERS = 50
 GOOD_FOR = timedelta(days=7)
-
-_RANKS = {"viewer": 1, "editor": 2, "owner": 3}
 
 
 class Addresses(Protocol):
@@ -51,25 +50,6 @@ class Addresses(Protocol):
     async def email_of(self, user_id: str) -> str | None:
         """The account's verified address in lower case; None where there is none."""
         ...
-
-
-def level_of(caller: Caller, budget: Budget) -> str | None:
-    """The caller's level on `budget`: an admin counts as its owner."""
-    if budget.owner_id == caller.user_id or caller.is_admin:
-        return "owner"
-    for member in budget.members:
-        if member.user_id == caller.user_id:
-            return member.role.value
-    return None
-
-
-def need(caller: Caller, budget: Budget, least: str) -> None:
-    """Raises NotFound or Forbidden, unless the caller still has the level when it is written."""
-    level = level_of(caller, budget)
-    if level is None:
-        raise NotFound("There is no such Budget.")
-    if _RANKS[level] < _RANKS[least]:
-        raise Forbidden(f"This needs {least} access.")
 
 
 class BudgetMembers:

@@ -15,18 +15,20 @@ M = TypeVar("M")
 async def apply_once(
     store: Store,
     batch: Sequence[Delivery[M]],
-    decide: Callable[[Sequence[Delivery[M]]], Awaitable[Sequence[Change]]],
+    decide: Callable[[Sequence[Delivery[M]]], Awaitable[Sequence[Change] | None]],
 ) -> None:
     """Commits what `decide` makes of the batch, each event once, however often it is delivered.
 
-    `decide` reads all that it decides by, as it is asked again after a conflict; no changes:
-    nothing is written, not even that they were seen. Raises AlreadySeen where one of them was
-    applied before: the bus hands over the others; VersionConflict after 8 attempts: it tries later.
+    `decide` reads all that it decides by, as it is asked again after a conflict. None: none of
+    the events has an effect, however often it comes, and nothing is written; no changes: together
+    they have none, and only that they were seen is written. Raises AlreadySeen where one of them
+    was applied before: the bus hands over the others; VersionConflict after 8 attempts: it tries
+    later.
     """
     for attempt in range(ATTEMPTS):
         await pause_before(attempt)
         changes = await decide(batch)
-        if not changes:
+        if changes is None:
             return
         try:
             await store.commit(*changes, *(delivery.seen for delivery in batch))

@@ -147,13 +147,13 @@ class TransactionHandlers:
 
     async def _payment(
         self, deliveries: Sequence[Delivery[OrderPaid | OrderCancelled]]
-    ) -> Sequence[Change]:
+    ) -> Sequence[Change] | None:
         event = deliveries[0].event
         reversing = isinstance(event, OrderCancelled)
         if reversing and event.before.status is not OrderStatus.PAID:
-            return ()  # nothing was booked for it
+            return None  # nothing was booked for it
         if not event.after.total:
-            return ()
+            return None
         where = (Where("order_id", "eq", event.after.id),)
         booked = (await self._store.page(Transaction, Query(where, limit=2))).items
         credit = next((row for row in booked if row.reversal_of is None), None)
@@ -163,7 +163,7 @@ class TransactionHandlers:
             rows.append(credit)
         if reversing and not any(row.reversal_of == credit.id for row in booked):
             rows.append(self._ledger.reversal(credit))
-        return await self._ledger.booking(rows)
+        return await self._ledger.booking(rows) or None
 
     async def anonymize_transactions(self, batch: Batch[UserDeleted]) -> None:
         """Gives a deleted account's ledger to nobody, rows and sums together."""

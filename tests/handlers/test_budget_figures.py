@@ -23,6 +23,8 @@ from tests.handlers.world import World, somebody
 
 pytestmark = pytest.mark.anyio
 
+Counted = Delivery[ExpenseCreated | ExpenseUpdated | ExpenseDeleted]
+
 
 class Told:
     """The notification service, as far as it is told of thresholds."""
@@ -92,6 +94,21 @@ async def test_a_lower_limit_tells_of_what_it_makes_true(house: Household, told:
     await house.run(ann, "updateBudget", id=budget.id, body=body)
     await house.world.drained()
     assert told.percents == [80]
+
+
+async def test_what_cancels_out_in_a_batch_does_not_come_again_by_itself(house: Household) -> None:
+    ann = somebody(house.world)
+    budget = await house.budget_of(ann)
+    tea = await house.spend(ann, budget, "1.00")
+    await house.run(ann, "deleteExpense", id=tea.id)
+    await house.world.drained()
+    late = tea.but(id=house.world.ids.new("exp"))
+    entered: Counted = Delivery(ExpenseCreated(after=late), Seen("countExpenses", "evt_1"))
+    deleted: Counted = Delivery(ExpenseDeleted(before=late), Seen("countExpenses", "evt_2"))
+    await house.budget.count_expenses([entered, deleted])
+    with pytest.raises(AlreadySeen):
+        await house.budget.count_expenses([entered])
+    assert (await shown(house, budget)).spent == Decimal("0.00")
 
 
 # --- any order, any batches, any repetition -------------------------------------------------------

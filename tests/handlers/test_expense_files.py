@@ -25,7 +25,7 @@ from generated.operations import OPERATIONS
 from handlers import expense_import
 from runtime.call import Caller
 from runtime.ports import Change, Query, Store
-from runtime.problem import Forbidden, NotFound
+from runtime.problem import Forbidden, KeyReused, NotFound
 from runtime.upload import Upload
 from tests.handlers.household import Household, day, shown, upload, whole
 from tests.handlers.world import call, somebody
@@ -195,6 +195,17 @@ async def test_a_member_removed_meanwhile_enters_no_further_chunk(
     assert report.refused >= 180
     assert {e.code for row in report.rows for e in row.errors} == {"not-found"}
     assert (await shown(house, budget)).spent == Decimal(report.created)
+
+
+async def test_a_repeated_key_imports_a_file_once(house: Household) -> None:
+    ann = somebody(house.world)
+    budget = await house.budget_of(ann)
+    text = HEAD + "Tea,1.00,Food,\n"
+    first = await enter(house, ann, budget, text, key="k")
+    assert await enter(house, ann, budget, text, key="k") == first
+    assert len(await stored(house)) == 1
+    with pytest.raises(KeyReused):
+        await enter(house, ann, budget, text + text, key="k")
 
 
 async def test_an_import_that_a_crash_ended_goes_on_under_the_same_key(
