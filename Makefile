@@ -80,8 +80,8 @@ fuzz: $(VENV)/.dev ## search for longer for requests and specs that break a prom
 	@HYPOTHESIS_PROFILE=fuzz $(TEST) -n 2 --dist loadgroup -m "fuzz and not server" $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measure what a call costs, step by step, and beside other frameworks
-	@$(PY) -m bench $(ARGS)
+bench: $(VENV)/.dev $(VENV)/.node ## measure what a call costs, step by step, and beside other frameworks
+	@$(WITH_NODE) $(PY) -m bench $(ARGS)
 
 .PHONY: audit
 audit: $(VENV)/.dev ## known vulnerabilities of the locked packages, and a security lint of our own code
