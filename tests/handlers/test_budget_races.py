@@ -19,7 +19,7 @@ from generated.models import (
     Period,
 )
 from runtime.ports import Query
-from runtime.problem import NotFound
+from runtime.problem import NotFound, PreconditionFailed
 from tests.handlers.household import Household, day, said, shown
 from tests.handlers.world import somebody
 
@@ -38,6 +38,21 @@ async def test_updates_and_counting_meet_and_neither_is_lost(house: Household) -
     await asyncio.gather(rename(), *(house.spend(ann, budget, "1.00") for _ in range(40)))
     assert (await shown(house, budget)).spent == Decimal("40.00")
     assert (await shown(house, budget)).name == "Name 19"
+
+
+async def test_an_update_that_has_not_seen_the_latest_figures_is_refused_where_it_asks_so(
+    house: Household,
+) -> None:
+    ann = somebody(house.world)
+    budget = await house.budget_of(ann)
+    await house.spend(ann, budget, "9.00")
+    counted = await shown(house, budget)
+    body = said(budget, name="Late")
+    with pytest.raises(PreconditionFailed):
+        await house.run(ann, "updateBudget", id=budget.id, if_version=budget.version, body=body)
+    version = counted.version
+    got: Budget = await house.run(ann, "updateBudget", id=budget.id, if_version=version, body=body)
+    assert (got.name, got.spent, got.version) == ("Late", counted.spent, version + 1)
 
 
 async def test_another_period_while_expenses_are_counted_misses_none(house: Household) -> None:
