@@ -43,6 +43,7 @@ class Stock:
         self.world = world
         self.people: dict[Role, Account] = {}
         self.ids: dict[str, str] = {}
+        self._known: set[str] = set()
         self._made = 0
 
     async def lay_in(self) -> None:
@@ -94,6 +95,10 @@ class Stock:
                 raise ValueError(kind)
         return str(made["id"])
 
+    def met(self, text: str) -> None:
+        """Notes the ids in an answer: a request about one of these is left as it is."""
+        self._known.update(found[0] for found in _ID.finditer(text))
+
     async def _membership(self) -> None:
         """Lets `member` into the budget, by the mail that it gets."""
         path = f"/budgets/{self.ids['bud']}/invitations"
@@ -123,7 +128,8 @@ class Stock:
             caller = await self.world.account()
         for values in (path, query, *_objects(body)):
             for key, value in values.items():
-                if isinstance(value, str) and (found := _ID.fullmatch(value)) and often(value):
+                found = _ID.fullmatch(value) if isinstance(value, str) else None
+                if found and value not in self._known and often(value):
                     values[key] = await self._id(name, found[1], caller, key) or value
         if well_formed and isinstance(body, MutableMapping):
             await self._secrets(name, body, caller)
