@@ -124,6 +124,12 @@ def class_name(name: str) -> str:
     return f"{text}_" if taken else text
 
 
+def inner_class(name: str) -> str:
+    """The class of what has no name of its own: its property's, in the form that classes have."""
+    parts = _NOT_WORD.split(name)
+    return class_name("".join(part[:1].upper() + part[1:] for part in parts))
+
+
 def unique(names: Iterable[str], form: Form) -> dict[str, str]:
     """Each of `names` in Python's form, numbered where two would be the same.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from compiler.emit.lines import HEADER, Module, docstring, literal
 from compiler.ir import Contract, Field, Schema, Type
+from compiler.naming import inner_class
 
 # Formats that JSON has no type for; each becomes an annotated type in scalars.py, with its own
 # pattern.
@@ -146,6 +147,7 @@ def _models(contract: Contract, scalars: list[Schema]) -> str:
         capitalise_enum_members=True,
         strict_nullable=True,
         field_extra_keys={_UNIQUE},
+        custom_class_name_generator=lambda name: name if name in schemas else inner_class(name),
         target_python_version=PythonVersion.PY_311,
         custom_file_header=header,
         formatters=[],
