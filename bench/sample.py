@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 USER_ID = "usr_01jd8z4k5qf6x8v0m2t7n9w301"
@@ -44,13 +45,18 @@ REFUSED_BODIES = (
 )
 
 
+def now() -> datetime:
+    """The moment, as stores keep it: each new budget has one of its own, to be written twice."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def created() -> dict[str, Any]:
-    """What POST answers: the input as a new budget."""
+    """What POST answers, its two moments aside: the input as a new budget."""
     return {
         **BUDGET,
         **BUDGET_INPUT,
         "version": 1,
-        "updatedAt": BUDGET["createdAt"],
         "spent": "0.00",
         "members": [],
     }

@@ -125,6 +125,8 @@ class Request:
         raw = self.headers.get(b"content-type")
         if raw is None:
             return allowed[0]
+        if raw == b"application/json" and allowed[0] == "application/json":
+            return allowed[0]
         essence = raw.partition(b";")[0].strip().lower().decode("latin-1")
         if essence not in allowed:
             raise UnsupportedMediaType(f"Send {' or '.join(allowed)}.")

@@ -20,6 +20,7 @@ class Ask:
     path: str
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    media: bytes = b"application/json"
 
     def scope(self) -> dict[str, Any]:
         """A new ASGI scope, as a server would make for each request."""
@@ -30,7 +31,7 @@ class Ask:
             *self.headers,
         ]
         if self.body:
-            headers.append((b"content-type", b"application/json"))
+            headers.append((b"content-type", self.media))
             headers.append((b"content-length", b"%d" % len(self.body)))
         return {
             "type": "http",

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
-from bench.sample import BUDGET, BUDGET_ID
+from bench.sample import BUDGET, BUDGET_ID, now
 from generated.models import Budget, BudgetInput
 from generated.rest import routes
 from runtime.call import Call
@@ -15,7 +15,7 @@ from runtime.gate import Gate
 from runtime.idempotency import Arguments, Chain
 from runtime.model import assemble
 from runtime.operation import Operation
-from runtime.problem import InvalidInput, MalformedRequest, NotFound
+from runtime.problem import InvalidInput, MalformedRequest, NotFound, UnsupportedMediaType
 from runtime.rest import Receive, Request, Scope, Send
 
 _KNOWN = Budget.model_validate_json(json.dumps(BUDGET))
@@ -24,15 +24,17 @@ _KNOWN = Budget.model_validate_json(json.dumps(BUDGET))
 async def _get_budget(call: Call, arguments: Arguments) -> Budget:
     if arguments["id"] != BUDGET_ID:
         raise NotFound
-    return _KNOWN
+    # A copy, for 1.5 µs: that an entity remembers its encoding is no part of this comparison.
+    return _KNOWN.but()
 
 
 async def _create_budget(call: Call, arguments: Arguments) -> Budget:
     body: BudgetInput = arguments["body"]
+    moment = now()
     return assemble(
         Budget,
         {
-            "created_at": _KNOWN.created_at,
+            "created_at": moment,
             "currency": body.currency,
             "ends_on": body.ends_on,
             "id": BUDGET_ID,
@@ -43,7 +45,7 @@ async def _create_budget(call: Call, arguments: Arguments) -> Budget:
             "period": body.period,
             "spent": _NOTHING,
             "starts_on": body.starts_on or _FIRST,
-            "updated_at": _KNOWN.created_at,
+            "updated_at": moment,
             "version": 1,
         },
     )
@@ -84,6 +86,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     _, route = methods[scope["method"]]
     try:
         response = await route(Request(scope, receive, arguments))
+    except UnsupportedMediaType:
+        await _plain(send, 415)
+        return
     except (InvalidInput, MalformedRequest):
         await _plain(send, 400)
         return

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from bench.contract.drive import Asgi
-from bench.sample import BUDGET, BUDGET_ID, created
+from bench.sample import BUDGET, BUDGET_ID, created, now
 
 SPEC = Path(__file__).parents[2] / "specs" / "openapi.yaml"
 
@@ -27,7 +27,8 @@ async def _get_budget(id: str) -> Any:
 
 
 async def _create_budget(body: dict[str, Any]) -> Any:
-    budget = {**created(), **body}
+    moment = now().isoformat(timespec="milliseconds")[:-6] + "Z"
+    budget = {**created(), **body, "createdAt": moment, "updatedAt": moment}
     headers = {**_JSON, "ETag": '"1"', "Location": f"/api/budgets/{BUDGET_ID}"}
     return budget, 201, headers
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from bench.peers.fastapi_models import Budget, BudgetId, BudgetInput
-from bench.sample import BUDGET, BUDGET_ID
+from bench.sample import BUDGET, BUDGET_ID, now
 
 app = FastAPI()
 _KNOWN = Budget.model_validate_json(json.dumps(BUDGET))
@@ -36,11 +36,12 @@ async def get_budget(id: BudgetId, response: Response) -> Budget:
 @app.post("/api/budgets", status_code=201)
 async def create_budget(body: BudgetInput, response: Response) -> Budget:
     """A new budget."""
+    moment = now()
     budget = Budget(
         id=BUDGET_ID,
         version=1,
-        created_at=_KNOWN.created_at,
-        updated_at=_KNOWN.created_at,
+        created_at=moment,
+        updated_at=moment,
         owner_id=_KNOWN.owner_id,
         name=body.name,
         limit=body.limit,

@@ -15,7 +15,7 @@ from pydantic_core import SchemaSerializer, SchemaValidator, ValidationError, co
 
 from bench.contract.drive import Asgi
 from bench.peers.fastapi_models import Currency, Period
-from bench.sample import BUDGET, BUDGET_ID
+from bench.sample import BUDGET, BUDGET_ID, now
 
 _ID = re.compile(r"bud_[0-7][0-9a-hjkmnp-tv-z]{25}").fullmatch
 _DAY = r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
@@ -100,6 +100,7 @@ _KNOWN: dict[str, Any] = {
 _NOTHING = Decimal("0.00")
 _FIRST = date(2026, 3, 1)
 _LIMIT = 1 << 20
+_JSON = b"application/json"
 
 
 async def _answer(send: Any, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
@@ -119,12 +120,15 @@ async def _answer(send: Any, status: int, body: bytes, *headers: tuple[bytes, by
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
     parts = scope["path"].split("/")
-    if parts[:3] != ["", "api", "budgets"]:
+    if scope["query_string"]:
+        # The contract has none here, and refuses what it does not know.
+        await _answer(send, 400, b"")
+    elif parts[:3] != ["", "api", "budgets"]:
         await _answer(send, 404, b"")
     elif len(parts) == 4 and scope["method"] == "GET":
         await _get(parts[3], send)
     elif len(parts) == 3 and scope["method"] == "POST":
-        await _create(receive, send)
+        await _create(scope, receive, send)
     else:
         await _answer(send, 404, b"")
 
@@ -140,7 +144,14 @@ async def _get(id: str, send: Any) -> None:
     await _answer(send, 200, _WRITE(budget), (b"etag", b'"%d"' % budget["version"]))
 
 
-async def _create(receive: Any, send: Any) -> None:
+async def _create(scope: Any, receive: Any, send: Any) -> None:
+    headers = dict(scope["headers"])
+    if headers.get(b"content-type", _JSON).partition(b";")[0].strip().lower() != _JSON:
+        await _answer(send, 415, b"")
+        return
+    if int(headers.get(b"content-length", b"0")) > _LIMIT:
+        await _answer(send, 413, b"")
+        return
     message = await receive()
     raw = message["body"]
     while message.get("more_body", False) and len(raw) <= _LIMIT:
@@ -154,11 +165,12 @@ async def _create(receive: Any, send: Any) -> None:
     except ValidationError:
         await _answer(send, 400, b"")
         return
+    moment = now()
     budget = {
         "id": BUDGET_ID,
         "version": 1,
-        "createdAt": _KNOWN["createdAt"],
-        "updatedAt": _KNOWN["createdAt"],
+        "createdAt": moment,
+        "updatedAt": moment,
         "ownerId": _KNOWN["ownerId"],
         "name": body["name"],
         "limit": body["limit"],
