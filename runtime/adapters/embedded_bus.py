@@ -72,7 +72,7 @@ class EmbeddedBus:
         self._clearing: asyncio.Task[None] | None = None
         self._pull_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._changed = asyncio.Event()
-        self._end_listening: Callable[[], None] = _nothing
+        self._end_listening: Callable[[], None]
         self._running = False
         self._stopped = asyncio.Event()
 
@@ -104,10 +104,10 @@ class EmbeddedBus:
 
     async def stop(self) -> None:
         """Finishes the batches under way and stops; the rest stays in the outbox."""
+        if self._running:
+            self._end_listening()
         self._running = False
         self._stopped.set()
-        self._end_listening()
-        self._end_listening = _nothing
         self._retries.close()
         if self._pull_at is not None:
             self._pull_at.cancel()
@@ -225,8 +225,9 @@ class EmbeddedBus:
                     rfc3339(now),
                 )
                 break
-            except Unavailable:
+            except Exception as error:
                 # Neither can it be put aside: this lane waits, and a stop leaves it where it was.
+                _note(error)
                 if not await self._pause(delay):
                     return
                 delay = min(self._longest_delay, delay * 2)
@@ -264,7 +265,8 @@ class EmbeddedBus:
             unparked, self._unparked = self._unparked, []
             try:
                 await self._outbox.clear(finished, unparked)
-            except Unavailable:
+            except Exception as error:
+                _note(error)
                 self._finished += finished
                 self._unparked += unparked
                 if not await self._pause(delay):
@@ -284,13 +286,17 @@ class EmbeddedBus:
         return self._running
 
     def _quiet(self) -> bool:
-        return (
-            self._clearing is None
-            and self._pull_at is None
-            and all(lanes.idle for lanes in self._lanes.values())
-            and self._outbox.empty()
-        )
+        if self._clearing is not None or self._pull_at is not None:
+            return False
+        if not all(lanes.idle for lanes in self._lanes.values()):
+            return False
+        try:
+            return self._outbox.empty()
+        except Unavailable:
+            return False
 
 
-def _nothing() -> None:
-    pass
+def _note(error: Exception) -> None:
+    """Why the outbox was not written; of Unavailable the storage has told."""
+    if not isinstance(error, Unavailable):
+        log.error("the outbox is not written", exc_info=error)

@@ -219,20 +219,20 @@ class Writer:
                 self._cursor.execute("ROLLBACK")
         self.failing = True
         log.error("could not commit: %s: %s", type(error).__name__, error)
+        self._loop.call_soon(self._next)
         for job in group:
             self._settle(job, unavailable())
-        self._loop.call_soon(self._next)
 
     def _durable(self, group: Sequence[Job[Any]]) -> None:
         self.failing = False
+        # Not now: those that waited may have more to commit.
+        self._loop.call_soon(self._next)
         emitted = False
         for job in group:
             emitted = emitted or job.emits
             self._settle(job, None)
         if emitted:
             self._emitted()
-        # Not now: those that waited may have more to commit.
-        self._loop.call_soon(self._next)
 
     # --- in the thread ----------------------------------------------------------------------------
 
