@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.contract.measure import DRIVER, FASTAPI, INTERPRETED, OURS, RAW
+from bench.load.wrk import CONNECTIONS, asker
 from bench.served.attack import QUIET, Felt
 from bench.served.life import Start
 from bench.served.measure import Result
@@ -99,7 +100,8 @@ def served(found: Mapping[tuple[str, str], Result]) -> str:
             ratios,
             "",
             figures,
-            "\nOurs also relays each event to its consumers (counters, thresholds, search), in "
+            f"\nAsked by {asker()}, {CONNECTIONS} connections. "
+            "Ours also relays each event to its consumers (counters, thresholds, search), in "
             "the same process: its CPU holds that, and all was done "
             f"{ours['POST'].drained:.1f} s after the last answer. The peers relay nothing.",
         ]

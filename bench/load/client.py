@@ -143,11 +143,11 @@ class Client:
 
 
 def mix(budget_id: str, token: str, body: bytes, run: str, every: int) -> Make:
-    """GET of the budget, and each `every`th a new expense with a key of its own."""
+    """GET of the budget, and each `every`th (0: none) a new expense with a key of its own."""
     read = request("GET", f"/api/budgets/{budget_id}", token)
 
     def make(number: int) -> tuple[str, bytes]:
-        if number % every:
+        if not every or number % every:
             return "GET", read
         return "POST", request("POST", "/api/expenses", token, body, f"{run}-{number}")
 

@@ -1,16 +1,22 @@
-"""Throughput and latency by wrk: one thread, closed loop, on a core of its own."""
+"""Throughput and latency: wrk, one thread, closed loop, on a core of its own.
+
+Where wrk is not installed our own client asks in its place, and the tables say so.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bench.processes import LOAD_CORE, on_core
+from bench.processes import LOAD_CORE, ROOT, on_core
 from bench.served.contenders import Contender
 
 CONNECTIONS = 32
@@ -31,13 +37,63 @@ class Figures:
     count: int
 
 
-def missing() -> str | None:
-    """Why wrk cannot be used."""
-    return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
+def asker() -> str:
+    """Who asks."""
+    return "wrk" if shutil.which("wrk") else "our own client, as wrk is not installed"
 
 
 def measure(contender: Contender, what: str, seconds: float) -> Figures:
     """One round of GETs or POSTs. Raises RuntimeError where an answer was no success."""
+    by = _by_wrk if shutil.which("wrk") else _by_client
+    return by(contender, what, seconds)
+
+
+def _by_client(contender: Contender, what: str, seconds: float) -> Figures:
+    server = contender.server
+    # The client takes a number of requests: some at first tell how many fill the time.
+    tried = _asked(contender, what, 200)["latencies"][what]
+    count = max(200, int(CONNECTIONS * len(tried) / sum(tried) * seconds))
+    server.settle()
+    before = server.cpu()
+    latencies = sorted(_asked(contender, what, count)["latencies"][what])
+    drained = server.settle()
+    return Figures(
+        # In a closed loop all connections are always busy.
+        rate=CONNECTIONS * count / sum(latencies),
+        cpu=(server.cpu() - before) / count,
+        p50=latencies[count // 2],
+        p99=latencies[count * 99 // 100],
+        drained=drained,
+        count=count,
+    )
+
+
+def _asked(contender: Contender, what: str, count: int) -> Any:
+    task = {
+        "port": contender.server.port,
+        "budget": contender.budget_id,
+        "token": contender.token,
+        "body": contender.expense().decode(),
+        "run": f"run-{time.time_ns()}",
+        "every": 0 if what == "GET" else 1,
+        "connections": CONNECTIONS,
+        "count": count,
+    }
+    output = subprocess.run(
+        on_core(LOAD_CORE, [sys.executable, "-m", "bench.load.client"]),
+        input=json.dumps(task),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    told = json.loads(output)
+    if not set(told["statuses"]) <= {"200", "201"}:
+        raise RuntimeError(f"{contender.name}, {what}: {told['statuses']}")
+    return told
+
+
+def _by_wrk(contender: Contender, what: str, seconds: float) -> Figures:
     server = contender.server
     path = contender.budget_path if what == "GET" else "/api/expenses"
     command = [
