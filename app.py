@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
@@ -286,7 +287,10 @@ def _interpreter(gate: Gate) -> Any:
     """connexion over the specs as they are now; PyYAML and connexion are loaded for it alone."""
     import yaml
 
-    from runtime.interpreted import Interpreted
+    with warnings.catch_warnings():
+        # connexion loads a test client that wants a newer httpx; nothing here uses it.
+        warnings.simplefilter("ignore")
+        from runtime.interpreted import Interpreted
 
     text = (_HERE / "specs" / "openapi.yaml").read_bytes()
     return Interpreted(yaml.load(text, yaml.CSafeLoader), gate, OPERATIONS, ARGUMENTS, RESULTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 
 from runtime.foreign import Asgi
 from runtime.rest import Receive, Scope, Send
@@ -27,8 +28,11 @@ class Documents:
         await self._app(scope, receive, send)
 
     def _connexion(self) -> Asgi:
-        import connexion
-        from connexion.options import SwaggerUIOptions
+        with warnings.catch_warnings():
+            # connexion loads a test client that wants a newer httpx; nothing here uses it.
+            warnings.simplefilter("ignore")
+            import connexion
+            from connexion.options import SwaggerUIOptions
 
         app = connexion.AsyncApp(__name__)
         # The served spec is ours (/openapi.json), so connexion is given none to serve.

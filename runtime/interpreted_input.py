@@ -15,7 +15,7 @@ import jsonschema_rs
 
 from runtime.faults import FORMATS, TYPES, listed, pointer, sentence
 from runtime.operation import Operation
-from runtime.problem import MOST_ERRORS, InputError, MalformedRequest, Problem
+from runtime.problem import MOST_ERRORS, InputError, InvalidInput, MalformedRequest, Problem
 from runtime.rest import Receive, Request, Response, Scope
 from runtime.upload import Upload
 
@@ -29,6 +29,8 @@ class State:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.operation: Operation | None = None
+        # Whether faults of the parameters wait for those of a body.
+        self.takes_body = False
         self.values: dict[str, Any] = {}
         self.faults: list[InputError] = []
         self.upload: Upload | None = None
@@ -80,6 +82,8 @@ class ParameterValidator:
             found[where] += faults
             state.values[f"{where}:{name}"] = value
         state.faults = found["path"] + found["query"] + found["header"]
+        if state.faults and not state.takes_body:
+            raise InvalidInput(errors=state.faults)
 
 
 def _default(schema: Mapping[str, Any]) -> Any:
@@ -115,6 +119,8 @@ class BodyValidator:
         if operation is None:
             raise RuntimeError("connexion read a body before the admission")
         if self._schema.get("type") == "string":
+            if state.faults:
+                raise InvalidInput(errors=state.faults)
             media = state.request.headers.get(b"content-type", b"text/csv").partition(b";")[0]
             chunks = state.request.stream(operation.body_limit)
             state.upload = Upload(media.strip().lower().decode("latin-1"), chunks)
@@ -124,6 +130,8 @@ class BodyValidator:
             value = _parsed(raw)
             state.values["body"] = value
             state.faults += _faults(self._schema, value, "")
+        if state.faults:
+            raise InvalidInput(errors=state.faults)
         return receive, scope
 
 
@@ -134,7 +142,10 @@ def _parsed(raw: bytes) -> Any:
         raise ValueError(word)
 
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=refuse)
+        value = json.loads(raw.decode("utf-8"), parse_constant=refuse)
+        # A lone surrogate is no text: this is where it shows.
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not JSON.") from None
 

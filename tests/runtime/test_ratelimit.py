@@ -69,7 +69,7 @@ def test_no_limit_loses_a_call_to_rounding(limit: int, window: int) -> None:
 def test_over_any_time_a_key_gets_its_limit_and_what_came_back() -> None:
     seconds = Seconds()
     limiter = Limiter(monotonic=seconds)
-    chance = random.Random(1)  # noqa: S311 # the same each time
+    chance = random.Random(1)  # the same each time
     allowed = 0
     for _ in range(20_000):
         seconds.at += chance.random()
