@@ -1,5 +1,7 @@
 """What compiled REST routes are made of: the request, the response, and the way from a path to a
 route.
+
+Long because a request, an answer and the router are all that generated routes import of HTTP.
 """
 
 from __future__ import annotations
