@@ -22,6 +22,7 @@ from runtime.monitor import Monitor
 from runtime.operation import Operation
 from runtime.problem import (
     Internal,
+    MalformedRequest,
     MethodNotAllowed,
     NotFound,
     Problem,
@@ -170,8 +171,9 @@ class Edge:
         except Problem as problem:
             response = refusal(self._problems, problem, request.request_id)
         except Disconnected:
-            self._done(scope, request, operation, 499, began)
-            return
+            # Gone, or its chunks were none: Granian does not tell them apart, and would answer 500.
+            broken = MalformedRequest("The body is not complete.")
+            response = refusal(self._problems, broken, request.request_id)
         except Exception:
             logger.exception(
                 "operation failed",
