@@ -1656,7 +1656,7 @@ def routes(gate: Gate) -> Router:
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_send_notification(call, {"body": body_})
-        return json_response(201, _WRITE_NOTIFICATION(answer))
+        return entity_response(201, _WRITE_NOTIFICATION(answer), answer.version)
 
     run_set_budget_member = gate.chain(operations.SET_BUDGET_MEMBER)
 
