@@ -1,4 +1,7 @@
-"""The composition root: settings → adapters → handlers → protocols. All wiring is here."""
+"""The composition root: settings → adapters → handlers → protocols. All wiring is here.
+
+Long because it is one table that is read from top to bottom, with nothing wired elsewhere.
+"""
 
 from __future__ import annotations
 

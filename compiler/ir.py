@@ -1,8 +1,8 @@
 """The Contract: what four specs say together. Frozen, sorted, and every node knows where it was
 said.
 
-Parsers and the linker build it, emitters read it, and nothing else passes between them. It is one
-long file, so that what an emitter can ask for is seen on one page.
+Parsers and the linker build it, emitters read it, and nothing else passes between them. Long
+because what an emitter can ask for is seen on one page.
 """
 
 from __future__ import annotations

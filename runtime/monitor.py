@@ -82,7 +82,7 @@ class Monitor:
     ) -> None:
         """An answer, and the request it is to; `path` is without the query. Never waits."""
         # A sample, not a secret.
-        if random() >= self._rate:  # noqa: S311 # nosec B311
+        if random() >= self._rate:  # noqa: S311 # a sample, not a secret
             return
         # Method and path are an answer's place in the contract; all else of a request may hold
         # secrets, and is not taken.

@@ -1,5 +1,7 @@
-"""What handlers and the pipeline need of the world. One contract test suite per port runs over
-every adapter.
+"""What handlers and the pipeline need of the world.
+
+One contract test suite a port runs over every adapter. Long because the promises are read together:
+who writes an adapter or a handler has all of them in sight.
 """
 
 from __future__ import annotations

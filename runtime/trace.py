@@ -19,7 +19,7 @@ _FLAGS = {f"{flags:02x}": f"{flags & 3:02x}" for flags in range(256)}
 
 def _random(bits: int) -> int:
     # Names, not secrets, so the fast generator does; it is seeded anew after a fork.
-    return getrandbits(bits) or 1  # nosec B311
+    return getrandbits(bits) or 1  # ids that name, and guard nothing
 
 
 def continue_trace(header: str | None) -> str:

@@ -2,6 +2,8 @@
 
 The expected answers are derived here from the contract's own rows (scope, access, verified
 address), apart from the pipeline that enforces them.
+
+Long because the cast, what it is asked and what must come of it are read together.
 """
 
 from __future__ import annotations
