@@ -39,6 +39,7 @@ from runtime.problem import (
 from runtime.rest import JSON, Receive, Request, Response, Scope, Send
 
 Arguments = Mapping[str, Mapping[str, tuple[str, Any]]]
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MEDIA = ("application/json", "text/csv", "application/x-ndjson")
 
 
@@ -78,9 +79,10 @@ class Interpreted:
         if response.status == 404 or 300 <= response.status < 400:
             raise NotFound("There is nothing at this path.")
         if response.status == 405:
-            problem = MethodNotAllowed("This path does not take this method.")
-            allowed = dict(response.headers).get(b"allow", b"").decode()
-            problem.args = (problem.detail, ", ".join(sorted(re.findall("[A-Z]+", allowed))))
+            # Starlette names the methods of the first route that fits, and HEAD beside GET.
+            allowed = self._methods_at(request.scope["path"])
+            problem = MethodNotAllowed(f"This path takes {allowed}.")
+            problem.args = (problem.detail, allowed)
             raise problem
         if response.status == 415:
             raise UnsupportedMediaType(f"Send {' or '.join(self._taken(state))}.")
@@ -100,6 +102,16 @@ class Interpreted:
             swagger_ui_options=connexion.options.SwaggerUIOptions(swagger_ui=False),
         )
         return app  # type: ignore[no-any-return] # connexion is not typed
+
+    def _methods_at(self, path: str) -> str:
+        """The methods of the most literal path of the contract that fits."""
+        base = self._spec["servers"][0]["url"]
+        fitting = [
+            (template.count("{"), sorted(method.upper() for method in item if method in _METHODS))
+            for template, item in self._spec["paths"].items()
+            if re.fullmatch(base + re.sub(r"\{[^}]*\}", "[^/]+", template), path)
+        ]
+        return ", ".join(min(fitting)[1]) if fitting else ""
 
     def _taken(self, state: State) -> list[str]:
         """The content types that the request's operation takes."""
