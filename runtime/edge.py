@@ -31,6 +31,7 @@ from runtime.problem import (
 from runtime.ratelimit import Limiter, limit_header, policy_header
 from runtime.refusal import refusal
 from runtime.rest import (
+    LONGEST_PATH,
     Disconnected,
     Header,
     Receive,
@@ -156,6 +157,8 @@ class Edge:
         origin = headers.get(b"origin")
         try:
             path = scope["path"]
+            if len(path) > LONGEST_PATH:
+                raise NotFound("There is nothing at this path.")
             found = self._router.match(path) if self._interpreter is None else None
             if found is not None:
                 methods, request.args = found

@@ -33,6 +33,12 @@ JSON = (b"content-type", b"application/json")
 PROBLEM_JSON = (b"content-type", b"application/problem+json")
 
 
+# Beyond these nothing is meant, and decoding it would cost: 400 KB, which servers let through, take
+# 70 ms of CPU.
+LONGEST_QUERY = 8192
+LONGEST_PATH = 2048
+
+
 class Disconnected(Exception):
     """The client went away before its body was complete."""
 
@@ -115,6 +121,8 @@ class Request:
         raw = self.scope.get("query_string", b"")
         if not raw:
             return _NOTHING
+        if len(raw) > LONGEST_QUERY:
+            raise MalformedRequest(f"The query may have {LONGEST_QUERY} bytes.")
         try:
             return dict(
                 parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
@@ -137,8 +145,11 @@ class Request:
     async def body(self, limit: int) -> bytes:
         """The whole body, of `limit` bytes at most."""
         declared = self.headers.get(b"content-length")
-        if declared is not None and (len(declared) > 12 or int(declared) > limit):
-            raise BodyTooLarge(f"The body may have {limit} bytes.")
+        if declared is not None:
+            if not declared.isdigit():
+                raise MalformedRequest("The Content-Length is not a number.")
+            if len(declared) > 12 or int(declared) > limit:
+                raise BodyTooLarge(f"The body may have {limit} bytes.")
         message = await self.receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
