@@ -196,17 +196,22 @@ class Crowd:
             "limit": self._amount(currency),
             "currency": currency,
             "period": self._chance.choice(["weekly", "monthly", "yearly", "once"]),
-            "startsOn": self._chance.choice(["2024-01-01", "2025-06-30"]),
+            # From three days ago, all periods begin on the same day, and end on others.
+            "startsOn": self._chance.choice(["2024-01-01", _day(3), _day(3)]),
         }
 
     def _expense(self, currency: str) -> Json:
-        day = datetime.now(UTC).date() - timedelta(days=self._chance.choice([0, 0, 2, 9, 70]))
         return {
             "description": "Something",
             "amount": self._amount(currency),
             "category": self._chance.choice(["Food", "Rent"]),
-            "spentOn": day.isoformat(),
+            "spentOn": _day(self._chance.choice([0, 0, 2, 9, 70, -2, -20, -90])),
         }
 
     def _amount(self, currency: str) -> str:
         return str(Decimal(self._chance.randint(1, 99_999)).scaleb(-_DIGITS[currency]))
+
+
+def _day(back: int) -> str:
+    """So many days ago."""
+    return (datetime.now(UTC).date() - timedelta(days=back)).isoformat()

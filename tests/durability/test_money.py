@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from generated.models import Role
+from generated.models import AccountBalance, BudgetRecord, Expense, Order, Role
+from runtime.ports import Where
 from tests.durability.amounts import MOST, order_lines, pairs, sent, sums, written
+from tests.durability.truth import every
 from tests.rest.world import Account, World
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +73,16 @@ async def imported(world: World, who: Account, budget: Json, media: str, file: b
     return report
 
 
+async def on_disk(world: World, budget: Json) -> tuple[str, str, list[str]]:
+    """The budget's limit, what is spent of it, and its expenses' amounts, past every cache."""
+    (kept,) = (
+        await every(world.platform, "budget", BudgetRecord, Where("id", "eq", budget["id"]))
+    ).values()
+    its = Where("budget_id", "eq", budget["id"])
+    expenses = await every(world.platform, "expense", Expense, its)
+    return str(kept.limit), str(kept.spent), sorted(str(e.amount) for e in expenses.values())
+
+
 async def assert_shown(world: World, who: Account, budget: Json, amounts: list[int]) -> None:
     """Everything that shows the budget's expenses shows these amounts, and their exact sum."""
     assert await world.platform.drained()
@@ -81,6 +93,7 @@ async def assert_shown(world: World, who: Account, budget: Json, amounts: list[i
         assert sorted(e["amount"] for e in (await got(world, who, path))["items"]) == each
     rows = csv.DictReader(io.StringIO((await exported(world, who, budget)).decode()))
     assert sorted(row["amount"] for row in rows) == each
+    assert await on_disk(world, budget) == (budget["limit"], total, each)
     assert (await got(world, who, f"/budgets/{id}"))["spent"] == total
     summary = await got(world, who, f"/budgets/{id}/summary?day=2026-02-28")
     left = Decimal(budget["limit"]) - Decimal(total)
@@ -178,6 +191,11 @@ async def test_a_balance_is_the_exact_sum_of_its_rows(
     }
     told = (await got(shared, bob, "/transactions/balance"))["items"]
     assert {entry.pop("currency"): entry for entry in told} == balance
+    theirs = Where("owner_id", "eq", bob.id)
+    kept = await every(shared.platform, "transaction", AccountBalance, theirs)
+    assert {sums.currency.value: (str(sums.credit), str(sums.debit)) for sums in kept.values()} == {
+        currency: (entry["credit"], entry["debit"]) for currency, entry in balance.items()
+    }
     rows = (await got(shared, bob, "/transactions?pageSize=200"))["items"]
     for row in rows:
         await shared.made(bob, f"/transactions/{row['id']}/reversal")
@@ -210,6 +228,8 @@ async def test_an_order_costs_what_its_lines_do_and_is_paid_to_the_cent(
         assert (answer.status_code, answer.json()["code"]) == (422, "amount-too-large")
         return
     assert answer.json()["total"] == total
+    kept = await every(shared.platform, "order", Order, Where("id", "eq", made["id"]))
+    assert str(kept[made["id"]].total) == total
     for status in ("confirmed", "paid"):
         await shared.made(mae, f"/orders/{made['id']}/status", {"status": status})
     assert await shared.platform.drained()

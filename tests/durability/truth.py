@@ -33,7 +33,7 @@ from handlers.budget_figures import THRESHOLDS
 from handlers.periods import Window, month_of, window_at
 from runtime.adapters.sqlite import SqliteStore
 from runtime.model import Entity, minor_digits
-from runtime.ports import Query, SearchQuery
+from runtime.ports import Query, SearchQuery, Where
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
@@ -71,29 +71,30 @@ async def at_rest(platform: Platform, within: float = 60) -> None:
             await asyncio.sleep(0.01)  # until what failed is due again
 
 
+async def every(platform: Platform, service: str, kind: type[E], *where: Where) -> dict[str, E]:
+    """What the disk holds, by id: read by a store that has cached nothing."""
+    store = SqliteStore(platform.database, TABLES, service)
+    found: dict[str, E] = {}
+    after: tuple[str, str] | None = None
+    while True:
+        page = await store.page(kind, Query(where, (("id", False),), 500, after))
+        found |= {entity.id: entity for entity in page.items}
+        if not page.more:
+            return found
+        after = (page.items[-1].id, page.items[-1].id)
+
+
 async def state_of(platform: Platform) -> State:
-    """What the stores hold, past every cache."""
-
-    async def every(service: str, kind: type[E]) -> dict[str, E]:
-        store = SqliteStore(platform.database, TABLES, service)
-        found: dict[str, E] = {}
-        after: tuple[str, str] | None = None
-        while True:
-            page = await store.page(kind, Query((), (("id", False),), 500, after))
-            found |= {entity.id: entity for entity in page.items}
-            if not page.more:
-                return found
-            after = (page.items[-1].id, page.items[-1].id)
-
+    """All that the disk holds."""
     return State(
-        budgets=await every("budget", BudgetRecord),
-        counters=await every("budget", BudgetCounter),
-        thresholds=await every("budget", BudgetThreshold),
-        expenses=await every("expense", Expense),
-        transactions=await every("transaction", Transaction),
-        balances=await every("transaction", AccountBalance),
-        orders=await every("order", Order),
-        notifications=await every("notification", NotificationRecord),
+        budgets=await every(platform, "budget", BudgetRecord),
+        counters=await every(platform, "budget", BudgetCounter),
+        thresholds=await every(platform, "budget", BudgetThreshold),
+        expenses=await every(platform, "expense", Expense),
+        transactions=await every(platform, "transaction", Transaction),
+        balances=await every(platform, "transaction", AccountBalance),
+        orders=await every(platform, "order", Order),
+        notifications=await every(platform, "notification", NotificationRecord),
     )
 
 
