@@ -205,9 +205,13 @@ class Edge:
         if page is not None:
             return await page()
         if self._documents is not None and path.startswith("/docs"):
+            if request.scope["method"] != "GET":
+                return self._other_method(request.scope, request.headers, {"GET": None})
             response = await captured(self._documents, request.scope, request.receive)
-            response.document = True
-            return response
+            if response.status < 400:
+                response.document = True
+                return response
+            raise NotFound("There is nothing at this path.")
         if self._interpreter is not None:
             return await self._interpreter(request)
         raise NotFound("There is nothing at this path.")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rest.stock import Stock
+from tests.rest.target import Target
 from tests.rest.world import World
 
 
@@ -16,4 +18,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(tmp_path)
     await world.open()
     yield world
+    await world.close()
+
+
+@pytest.fixture(scope="module")
+async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
+    """One platform for all of it: none of this changes anything."""
+    world = World(tmp_path_factory.mktemp("world"))
+    await world.open()
+    stock = Stock(world)
+    await stock.lay_in()
+    yield Target(world, stock)
     await world.close()
