@@ -138,10 +138,10 @@ _EXPORT_EXPENSES_BUDGET_ID = Param(
     "budgetId", "?budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$")
 )
 _EXPORT_EXPENSES_FROM_ = Param(
-    "from", "?from", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _EXPORT_EXPENSES_TO = Param(
-    "to", "?to", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _EXPORT_EXPENSES_QUERY = frozenset(
     (
@@ -161,7 +161,7 @@ _GET_BUDGET_SUMMARY_ID = Param(
     "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
 )
 _GET_BUDGET_SUMMARY_DAY = Param(
-    "day", "?day", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "day", "?day", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _GET_BUDGET_SUMMARY_QUERY = frozenset(("day",))
 _WRITE_BUDGET_SUMMARY = json_writer(BudgetSummary)
@@ -293,7 +293,7 @@ _LIST_EXPENSES_CATEGORY = Param(
 )
 _LIST_EXPENSES_CURRENCY = Param("currency", "?currency", choice(Currency))
 _LIST_EXPENSES_FROM_ = Param(
-    "from", "?from", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _LIST_EXPENSES_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
 _LIST_EXPENSES_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
@@ -306,7 +306,7 @@ _LIST_EXPENSES_TAG = Param(
     "tag", "?tag", text(1, 30, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
 )
 _LIST_EXPENSES_TO = Param(
-    "to", "?to", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _LIST_EXPENSES_QUERY = frozenset(
     (
@@ -329,7 +329,7 @@ _LIST_EXPENSES_BY_BUDGET_CATEGORY = Param(
     "category", "?category", text(1, 50, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
 )
 _LIST_EXPENSES_BY_BUDGET_FROM_ = Param(
-    "from", "?from", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _LIST_EXPENSES_BY_BUDGET_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
 _LIST_EXPENSES_BY_BUDGET_PAGE_TOKEN = Param(
@@ -344,7 +344,7 @@ _LIST_EXPENSES_BY_BUDGET_TAG = Param(
     "tag", "?tag", text(1, 30, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
 )
 _LIST_EXPENSES_BY_BUDGET_TO = Param(
-    "to", "?to", day("^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
 )
 _LIST_EXPENSES_BY_BUDGET_QUERY = frozenset(
     (

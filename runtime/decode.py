@@ -141,9 +141,11 @@ def one_of(*values: Any) -> Parse[Any]:
     return parse
 
 
-def day(pattern: str | None = None) -> Parse[date]:
+def day(
+    shortest: int | None = None, longest: int | None = None, pattern: str | None = None
+) -> Parse[date]:
     """A day, `YYYY-MM-DD`."""
-    shaped = text(pattern=pattern or "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", longest=10)
+    shaped = text(shortest, longest or 10, pattern or "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
     def parse(value: str) -> date:
         try:
@@ -154,9 +156,11 @@ def day(pattern: str | None = None) -> Parse[date]:
     return parse
 
 
-def moment(pattern: str | None = None) -> Parse[datetime]:
+def moment(
+    shortest: int | None = None, longest: int | None = None, pattern: str | None = None
+) -> Parse[datetime]:
     """A moment in RFC 3339."""
-    shaped = text(pattern=pattern, longest=64)
+    shaped = text(shortest, longest or 64, pattern)
 
     def parse(value: str) -> datetime:
         try:
@@ -167,9 +171,11 @@ def moment(pattern: str | None = None) -> Parse[datetime]:
     return parse
 
 
-def decimal(pattern: str | None = None, longest: int | None = None) -> Parse[Decimal]:
+def decimal(
+    shortest: int | None = None, longest: int | None = None, pattern: str | None = None
+) -> Parse[Decimal]:
     """A decimal string."""
-    shaped = text(pattern=pattern or "^-?[0-9]+([.][0-9]+)?$", longest=longest or 64)
+    shaped = text(shortest, longest or 64, pattern or "^-?[0-9]+([.][0-9]+)?$")
 
     def parse(value: str) -> Decimal:
         return Decimal(shaped(value))

@@ -45,7 +45,6 @@ from runtime.trace import continue_trace, request_id
 
 logger = logging.getLogger("budget.edge")
 
-Interpreter = Callable[[Request], Awaitable[Response]]
 
 # What every answer carries (OWASP's REST security cheat sheet); documents are never framed or
 # sniffed.
@@ -79,6 +78,18 @@ class Lifespan(Protocol):
 
     async def stop(self) -> None:
         """Drains and ends."""
+        ...
+
+
+class Interpreter(Protocol):
+    """What answers by the spec alone, in the place of the compiled routes."""
+
+    def methods(self, path: str) -> Mapping[str, Any]:
+        """What the contract has at `path`, by method; empty where it has no such path."""
+        ...
+
+    async def __call__(self, request: Request) -> Response:
+        """The answer. Raises the refusal as a Problem."""
         ...
 
 
@@ -201,11 +212,14 @@ class Edge:
 
     async def _elsewhere(self, path: str, request: Request) -> Response:
         """What is no compiled route: own pages, connexion's documents, the interpreted contract."""
-        page = self._pages.get(path) if request.scope["method"] == "GET" else None
+        method = request.scope["method"]
+        page = self._pages.get(path)
         if page is not None:
+            if method != "GET":
+                return self._other_method(request.scope, request.headers, {"GET": None})
             return await page()
         if self._documents is not None and path.startswith("/docs"):
-            if request.scope["method"] != "GET":
+            if method != "GET":
                 return self._other_method(request.scope, request.headers, {"GET": None})
             response = await captured(self._documents, request.scope, request.receive)
             if response.status < 400:
@@ -213,6 +227,9 @@ class Edge:
                 return response
             raise NotFound("There is nothing at this path.")
         if self._interpreter is not None:
+            methods = self._interpreter.methods(path)
+            if methods and method not in methods:
+                return self._other_method(request.scope, request.headers, methods)
             return await self._interpreter(request)
         raise NotFound("There is nothing at this path.")
 

@@ -31,12 +31,10 @@ from runtime.interpreted_input import REQUEST, BodyValidator, ParameterValidator
 from runtime.operation import Operation
 from runtime.problem import (
     MalformedRequest,
-    MethodNotAllowed,
     NotFound,
     Problem,
-    UnsupportedMediaType,
 )
-from runtime.rest import JSON, Receive, Request, Response, Scope, Send
+from runtime.rest import JSON, Header, Receive, Request, Response, Scope, Send
 
 Arguments = Mapping[str, Mapping[str, tuple[str, Any]]]
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -59,12 +57,20 @@ class Interpreted:
         self._operations = operations
         self._arguments = arguments
         self._results = results
+        base = self._spec["servers"][0]["url"]
+        self._templates = [
+            (
+                re.compile(base + re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template))),
+                {method.upper(): item[method] for method in item if method in _METHODS},
+            )
+            for template, item in self._spec["paths"].items()
+        ]
         self._app = self._connexion()
 
     async def __call__(self, request: Request) -> Response:
         """The answer. Raises the refusal as a Problem."""
         state = State(request)
-        scope = {**request.scope, REQUEST: state}
+        scope = {**request.scope, REQUEST: state, "headers": _unread(request)}
         # The body is read here, by the operation's own limit; connexion must not wait for it.
         response = await captured(self._app, scope, state.nothing)
         if state.refused is not None:
@@ -78,14 +84,6 @@ class Interpreted:
         # Starlette would send `/budgets/` to `/budgets`; the contract has no such path.
         if response.status == 404 or 300 <= response.status < 400:
             raise NotFound("There is nothing at this path.")
-        if response.status == 405:
-            # Starlette names the methods of the first route that fits, and HEAD beside GET.
-            allowed = self._methods_at(request.scope["path"])
-            problem = MethodNotAllowed(f"This path takes {allowed}.")
-            problem.args = (problem.detail, allowed)
-            raise problem
-        if response.status == 415:
-            raise UnsupportedMediaType(f"Send {' or '.join(self._taken(state))}.")
         raise MalformedRequest("The request cannot be read.")
 
     def _connexion(self) -> Asgi:
@@ -103,30 +101,25 @@ class Interpreted:
         )
         return app  # type: ignore[no-any-return] # connexion is not typed
 
-    def _methods_at(self, path: str) -> str:
-        """The methods of the most literal path of the contract that fits."""
-        base = self._spec["servers"][0]["url"]
-        fitting = [
-            (template.count("{"), sorted(method.upper() for method in item if method in _METHODS))
-            for template, item in self._spec["paths"].items()
-            if re.fullmatch(base + re.sub(r"\{[^}]*\}", "[^/]+", template), path)
-        ]
-        return ", ".join(min(fitting)[1]) if fitting else ""
-
-    def _taken(self, state: State) -> list[str]:
-        """The content types that the request's operation takes."""
-        name = state.operation.id if state.operation is not None else ""
-        return list(_raw(self._spec, name).get("requestBody", {}).get("content", {}))
+    def methods(self, path: str) -> Mapping[str, Any]:
+        """What the contract has at `path`, by method; empty where it has no such path."""
+        for template, item in self._templates:
+            if template.fullmatch(path):
+                return item
+        return {}
 
     def operation(self, name: str) -> Operation:
         """The operation's descriptor."""
         return self._operations[name]
 
-    async def admit(self, state: State, name: str) -> None:
-        """The first half of the pipeline."""
+    async def admit(self, state: State, name: str) -> str | None:
+        """The first half of the pipeline; gives the content type of a body that is to be read."""
         state.operation = self._operations[name]
-        state.takes_body = "requestBody" in _raw(self._spec, name)
+        taken = _raw(self._spec, name).get("requestBody", {}).get("content", {})
+        state.takes_body = bool(taken)
         await self._gate.admit(state.request.call(state.operation))
+        state.request.query()
+        return state.request.media_type(sorted(taken)) if taken else None
 
     def endpoint(self, name: str) -> Callable[..., Awaitable[Any]]:
         """The function that connexion calls for an operation, once it has let the request pass."""
@@ -140,7 +133,7 @@ class Interpreted:
         raw = _raw(self._spec, name)
         describe = _Answer(self._spec, raw)
 
-        async def endpoint(**_: Any) -> tuple[bytes, int]:
+        async def endpoint(**_: Any) -> Any:
             state: State = connexion.request.scope[REQUEST]
             try:
                 state.answer = await _run(state, chain, readers, writer, describe)
@@ -148,7 +141,7 @@ class Interpreted:
                 raise
             except Exception as error:
                 state.broken = error
-            return b"", 200
+            return connexion.lifecycle.ConnexionResponse(status_code=200, body=b"")
 
         return endpoint
 
@@ -174,6 +167,12 @@ async def _run(
     return describe(answer, writer)
 
 
+def _unread(request: Request) -> list[Header]:
+    """The headers without the body's: connexion must not judge what it does not read."""
+    own = (b"content-type", b"content-length", b"content-encoding", b"transfer-encoding")
+    return [(name, value) for name, value in request.scope["headers"] if name not in own]
+
+
 class _Admission:
     """Identity, rate limit and scope, before connexion validates."""
 
@@ -185,7 +184,9 @@ class _Admission:
         routing = scope.get("extensions", {}).get("connexion_routing", {})
         name = routing.get("operation_id")
         if name is not None:
-            await self._interpreted.admit(scope[REQUEST], name)
+            media = await self._interpreted.admit(scope[REQUEST], name)
+            if media is not None:
+                scope["headers"] = [*scope["headers"], (b"content-type", media.encode())]
         await self._app(scope, receive, send)
 
 
@@ -277,4 +278,23 @@ def _public(spec: Mapping[str, Any]) -> dict[str, Any]:
         return [clean(item) for item in node] if isinstance(node, list) else node
 
     document: dict[str, Any] = clean(copy.deepcopy(dict(spec)))
+    # connexion takes the first path that fits, and knows no type behind an allOf.
+    document["paths"] = dict(sorted(document["paths"].items(), key=_literal_first))
+    for item in document["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                _flatten(parameter, document["components"]["schemas"])
     return document
+
+
+def _literal_first(named: tuple[str, Any]) -> list[bool]:
+    return ["{" in part for part in named[0].split("/")]
+
+
+def _flatten(parameter: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Puts the one schema of an allOf in its place, as is done to give a reference a default."""
+    schema = parameter.get("schema", {})
+    if len(schema.get("allOf", ())) == 1 and "$ref" in schema["allOf"][0]:
+        target = schemas[schema["allOf"][0]["$ref"].rpartition("/")[2]]
+        own = {key: value for key, value in schema.items() if key != "allOf"}
+        parameter["schema"] = {**target, **own}

@@ -165,10 +165,17 @@ def _faults(schema: Mapping[str, Any], value: Any, root: str) -> list[InputError
             known = found.get(fault.pointer)
             if known is None or _rank(fault) < _rank(known):
                 found[fault.pointer] = fault
+    for at in [fault.pointer for fault in found.values() if fault.code in _WHOLE]:
+        below = [inner for inner in found if inner.startswith(f"{at}/")]
+        # As pydantic does: too long a list is not looked into, and a wrong one not compared.
+        for other in below if found[at].code == "maxItems" else [at] * bool(below):
+            del found[other]
     return sorted(found.values(), key=lambda fault: fault.pointer)[:MOST_ERRORS]
 
 
-_ORDER = ("type", "enum", "minLength", "maxLength", "pattern", "format")
+# Of two faults in one place the first is told; what is none of an enum's has no other type to have.
+_ORDER = ("enum", "type", "maxItems", "minLength", "maxLength", "pattern", "format")
+_WHOLE = ("maxItems", "uniqueItems")
 
 
 def _rank(fault: InputError) -> int:
@@ -181,10 +188,14 @@ def _words(error: Any, root: str) -> list[InputError]:
     kind = error.kind
     match kind.name:
         case "required":
-            return [InputError(f"{at}/{kind.property}", "required", sentence("required", ""))]
+            return [
+                InputError(at + pointer((kind.property,)), "required", sentence("required", ""))
+            ]
         case "additionalProperties":
             unknown = sentence("unknown", "")
-            return [InputError(f"{at}/{name}", "unknown", unknown) for name in kind.unexpected]
+            return [
+                InputError(at + pointer((name,)), "unknown", unknown) for name in kind.unexpected
+            ]
         case "type":
             limit: object = TYPES[next(t for t in kind.types if t != "null")]
         case "enum":

@@ -148,15 +148,11 @@ class _Rest:
                 f"{use('runtime.decode', 'array')}({inner}, {literal(bounds.min_items)}, "
                 f"{literal(bounds.max_items)}, {literal(separator)})"
             )
-        if type.format == "date":
-            return f"{use('runtime.decode', 'day')}({literal(bounds.pattern)})"
-        if type.format == "date-time":
-            return f"{use('runtime.decode', 'moment')}({literal(bounds.pattern)})"
-        if type.format == "decimal":
-            decimal = use("runtime.decode", "decimal")
-            return f"{decimal}({literal(bounds.pattern)}, {literal(bounds.max_length)})"
+        maker = {"date": "day", "date-time": "moment", "decimal": "decimal"}.get(
+            type.format or "", "text"
+        )
         return (
-            f"{use('runtime.decode', 'text')}({literal(bounds.min_length)}, "
+            f"{use('runtime.decode', maker)}({literal(bounds.min_length)}, "
             f"{literal(bounds.max_length)}, {literal(bounds.pattern)})"
         )
 
