@@ -560,7 +560,7 @@ class SearchField(StrEnum):
 
 
 class SearchOrder(StrEnum):
-    """How search results are sorted."""
+    """How search results are sorted; equally relevant ones come newest first."""
 
     RELEVANCE = "relevance"
     NEWEST = "newest"

@@ -314,7 +314,7 @@ class SearchQuery:
     """Full-text search among the expenses of `budgets`; amounts in minor units of `currency`.
 
     `category` is one, `categories` any of these; `tags` all of these. Without text, the order of
-    relevance is newest. Ties break by id.
+    relevance is newest; equally relevant hits come newest first. Further ties break by id.
     """
 
     budgets: tuple[str, ...]

@@ -96,14 +96,17 @@ def _ranked(
         last += 1
     addresses = [address for _, address in hits[first:last]]
     group = 0
-    keys: list[tuple[int, Any, Any, int]] = []
+    keys: list[tuple[int, Any, Any, Any, int]] = []
+    # Equally relevant, the newest come first.
+    days = searcher.fast_field_values("day", addresses) if by_relevance else None
     high = searcher.fast_field_values("rank_high", addresses)
     low = searcher.fast_field_values("rank_low", addresses)
     for n in range(first, last):
         group += n > first and hits[n][0] != hits[n - 1][0]
-        keys.append((group, high[n - first], low[n - first], n))
+        day = 0 if days is None else -days[n - first]
+        keys.append((group, day, high[n - first], low[n - first], n))
     keys.sort()
-    return [hits[key[3]] for key in keys[asked.offset - first : end - first]]
+    return [hits[key[-1]] for key in keys[asked.offset - first : end - first]]
 
 
 def found(searcher: Searcher, asked: SearchQuery) -> Found:

@@ -61,13 +61,15 @@ async def test_filters_narrow_with_bounds_included(
 # --- order and pages ------------------------------------------------------------------------------
 
 
-async def test_without_text_the_newest_come_first_and_ties_go_by_id(index: SearchIndex) -> None:
+async def test_as_relevant_the_newest_come_first_and_ties_go_by_id(index: SearchIndex) -> None:
     days = {"e4": 1, "e1": 2, "e3": 2, "e2": 2, "e5": 3}
     for id, day in days.items():  # one by one: each commit lies elsewhere in the index
         await add(index, expense(id, spent_on=date(2026, 3, day)))
     assert await ids(index) == ["e5", "e1", "e2", "e3", "e4"]
     assert await ids(index, "thing", order="newest") == ["e5", "e1", "e2", "e3", "e4"]
     assert await ids(index, order="oldest") == ["e4", "e1", "e2", "e3", "e5"]
+    for text in ("thing", "thimg"):  # as relevant, and as misspelt
+        assert await ids(index, text) == ["e5", "e1", "e2", "e3", "e4"]
 
 
 @pytest.mark.parametrize("text", ["", "coffee"])
