@@ -70,10 +70,11 @@ def serve(
 
     from app import run
     from runtime.adapters.sqlite import CannotOpen
-    from runtime.serve import PortTaken
+    from runtime.serve import PortTaken, lean_heap
     from runtime.settings import SettingsError
 
     settings = _settings(data, host, port)
+    lean_heap()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, interpreted=interpreted))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import signal
 import socket
@@ -20,6 +22,23 @@ from runtime.foreign import Asgi
 _MOST_REQUESTS = 16_384
 # Open requests may finish for so long after the stop was asked for (runtime.md).
 DRAIN_SECONDS = 25.0
+
+
+# glibc's mallopt parameters of these names.
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+
+
+def lean_heap() -> None:
+    """Keeps glibc to one heap for what is small; large blocks go back to the system when freed.
+
+    A heap for each thread held 14 MB of nothing, and the index's blocks of 1 MB, once freed, 20
+    more. Python's own objects live elsewhere, so threads rarely wait for the one heap. Another C
+    library goes on as it does. To be called before threads start.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_MMAP_THRESHOLD, 512 * 1024)
 
 
 class PortTaken(Exception):

@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from runtime.adapters.clock import milliseconds
-from runtime.adapters.embedded_lanes import Failed, Lanes, Parcel
+from runtime.adapters.embedded_lanes import Failed, Lanes, Letter, Parcel
 from runtime.adapters.embedded_retries import Retries
 from runtime.adapters.sqlite.database import Database
 from runtime.adapters.sqlite.outbox import Backlog, Outbox
@@ -162,7 +162,7 @@ class EmbeddedBus:
                 self._route(seq, envelope)
                 self._read_to = seq
             for name, attempts, due in self._retries.look():
-                self._lanes[name].put(Parcel(due, None, attempts))
+                self._lanes[name].put(Parcel(Letter(due), None, attempts))
         except Unavailable:
             self._pull_at = loop.call_later(1.0, self._pull)
             return
@@ -191,8 +191,9 @@ class EmbeddedBus:
             self._clear(seq)
             return
         self._left[seq] = len(takers)
+        letter = Letter(envelope)
         for lanes in takers:
-            lanes.put(Parcel(envelope, seq))
+            lanes.put(Parcel(letter, seq))
 
     # --- from the lanes back ----------------------------------------------------------------------
 

@@ -15,13 +15,36 @@ from runtime.problem import Problem
 log = logging.getLogger("runtime.bus")
 
 
+class Letter:
+    """An envelope that several consumers share, and its event: read once, when it is first asked."""
+
+    __slots__ = ("_decode", "_event", "envelope")
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self._decode: Callable[[Envelope], Any] | None = None
+        self._event: Any = None
+
+    def event(self, decode: Callable[[Envelope], Any]) -> Any:
+        """What `decode` makes of it. Raises what `decode` raises, each time."""
+        if self._decode != decode:
+            self._event = decode(self.envelope)
+            self._decode = decode
+        return self._event
+
+
 @dataclass(slots=True, eq=False)
 class Parcel:
     """An event on its way to one consumer. `seq`: its outbox row; None for one that was parked."""
 
-    envelope: Envelope
+    letter: Letter
     seq: int | None
     attempts: int = 0
+
+    @property
+    def envelope(self) -> Envelope:
+        """What is in the letter."""
+        return self.letter.envelope
 
 
 @dataclass(slots=True, eq=False)
@@ -161,7 +184,7 @@ class Lanes:
         for parcel in batch:
             envelope = parcel.envelope
             try:
-                event = self.consumer.decode(envelope)
+                event = parcel.letter.event(self.consumer.decode)
             except Exception as error:
                 log.warning("%s cannot read %s: %s", name, envelope.id, type(error).__name__)
                 return Failed(f"cannot be read: {type(error).__name__}", final=True)

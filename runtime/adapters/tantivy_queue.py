@@ -12,9 +12,10 @@ from runtime.adapters.tantivy_generation import Op
 Work = list[Op] | Callable[[], None]  # one caller's operations, or a step that has the thread alone
 
 _TOGETHER = 2000  # operations that share a commit, at most
-# A commit costs 15 ms of CPU and more, however small. After one, the next waits four times as long
-# as it took: a stream of single documents then takes a fifth of a core. Many at once do not wait.
-_REST, _LONGEST_REST, _MANY = 4, 0.2, 100
+# A commit costs 15 ms of CPU and more, however small, and later as much to be merged with others.
+# After one, the next waits ten times as long as it took: a stream of single documents then takes a
+# tenth of a core. Many at once do not wait.
+_REST, _LONGEST_REST, _MANY = 10, 0.25, 1000
 
 
 class IndexClosed(RuntimeError):

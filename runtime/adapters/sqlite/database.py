@@ -88,12 +88,12 @@ class Database:
         """
         opened = Folder(folder, guest=guest)
         try:
-            writer = _connect(opened.database, busy=LONGEST_LOCK)
+            writer = _connect(opened.database, busy=LONGEST_LOCK, cache=8192)
             try:
                 schema.prepare(writer, tables, guest=guest)
                 # From here on a lock is waited for by the thread, never on the loop.
                 writer.set_busy_timeout(0)
-                reader = _connect(opened.database, busy=250)
+                reader = _connect(opened.database, busy=250, cache=4096)
                 reader.pragma("query_only", True)
             except BaseException:
                 writer.close()
@@ -238,15 +238,18 @@ class Probe(Job[None]):
         )
 
 
-def _connect(file: Path, busy: int) -> apsw.Connection:
-    """FULL: a commit is on the disk when it returns, also when the power goes then."""
+def _connect(file: Path, busy: int, cache: int) -> apsw.Connection:
+    """FULL: a commit is on the disk when it returns, also when the power goes then.
+
+    `cache`: KiB of pages. The reader's is emptied by every commit, so a larger one is of no use.
+    """
     connection = apsw.Connection(str(file), statementcachesize=512)
     connection.set_busy_timeout(busy)
     for name, value in (
         ("journal_mode", "wal"),
         ("synchronous", "full"),
         ("temp_store", "memory"),
-        ("cache_size", -16_384),
+        ("cache_size", -cache),
         ("trusted_schema", False),
         ("journal_size_limit", 64 << 20),
     ):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from runtime.adapters.clock import milliseconds
 from runtime.adapters.sqlite.changes import Commit
-from runtime.adapters.sqlite.database import Database
+from runtime.adapters.sqlite.database import IDEMPOTENCY_KEPT, Database
 from runtime.adapters.sqlite.pages import Pages
 from runtime.adapters.sqlite.shelf import Shelf
 from runtime.model import Entity
@@ -29,10 +29,10 @@ from runtime.table import Row, Table
 
 E = TypeVar("E", bound=Entity)
 
-# How long an idempotency key is kept (contract.md); the database purges what is older.
-KEPT = timedelta(hours=24)
-# Entities of one kind in the cache: some 2 KB each.
-CACHED = 4096
+# In ms; the database purges what is older.
+_KEPT = IDEMPOTENCY_KEPT // timedelta(milliseconds=1)
+# Entities of one kind in the cache: some 3 KB each.
+CACHED = 2048
 # Ids in one statement of `get_many`; more are read in several.
 _MOST_IDS = 512
 
@@ -149,7 +149,7 @@ class SqliteStore:
 
     async def recall(self, caller: str, key: str) -> Remembered | None:
         """The record of an idempotency key that is not older than 24 hours. Raises Unavailable."""
-        oldest = self._now() - milliseconds_of(KEPT)
+        oldest = self._now() - _KEPT
         rows = self._database.read(_RECALL, (self._service, caller, key, oldest))
         return Remembered(*rows[0]) if rows else None
 
@@ -183,7 +183,7 @@ class SqliteStore:
 
     def _remember(self, commit: Commit, change: Remember) -> None:
         now = self._now()
-        commit.remember(self._service, change, now, now - milliseconds_of(KEPT))
+        commit.remember(self._service, change, now, now - _KEPT)
 
     def _now(self) -> int:
         return milliseconds(self._database.clock.now())
@@ -193,8 +193,3 @@ class SqliteStore:
         self._known = self._stamp[0]
         for shelf in self._shelves.values():
             shelf.cache.clear()
-
-
-def milliseconds_of(span: timedelta) -> int:
-    """A span in milliseconds."""
-    return span // timedelta(milliseconds=1)
