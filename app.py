@@ -200,6 +200,8 @@ class Platform:
             )
             for rule in CONSUMERS
         ]
+        # The command line beside us may have given somebody another role.
+        database.on_emitted(lambda guest: known.forget_all() if guest else None)
         self.clock = clock
         self.database = database
         self.index = index

@@ -26,6 +26,7 @@ from runtime.problem import (
     Unauthenticated,
 )
 from runtime.ratelimit import Limiter, address_key
+from runtime.trace import CURRENT
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
 Level = Callable[[Caller, str], Awaitable[str | None]]
@@ -49,11 +50,13 @@ class Identities(Protocol):
 class KnownTokens:
     """Tokens that were verified, by their text. Revocation forgets them."""
 
-    __slots__ = ("_by_user", "_callers")
+    __slots__ = ("_by_user", "_callers", "turn")
 
     def __init__(self) -> None:
         self._callers: dict[str, tuple[Caller, float]] = {}
         self._by_user: dict[str, set[str]] = {}
+        # How often something was forgotten: who was asked for before that is not to be remembered.
+        self.turn = 0
 
     def get(self, token: str) -> Caller | None:
         """The caller, while the token is good."""
@@ -74,10 +77,17 @@ class KnownTokens:
 
     def forget(self, user_id: str, session_id: str | None = None) -> None:
         """Forgets the user's tokens, or those of one session."""
+        self.turn += 1
         for token in list(self._by_user.get(user_id, ())):
             known = self._callers.get(token)
             if known is None or session_id is None or known[0].session_id == session_id:
                 self._drop(token)
+
+    def forget_all(self) -> None:
+        """Forgets every token: anything may have changed."""
+        self.turn += 1
+        self._callers.clear()
+        self._by_user.clear()
 
     def _drop(self, token: str) -> None:
         known = self._callers.pop(token, None)
@@ -118,6 +128,7 @@ class Gate:
 
     async def admit(self, call: Call) -> None:
         """Identity, rate limit, scope. Raises the refusal; fills `call.caller` and `call.rate`."""
+        CURRENT.set(call.traceparent)
         operation = call.operation
         if not operation.public:
             token = call.token
@@ -143,8 +154,10 @@ class Gate:
         """Who a token or ticket seen for the first time belongs to; guesses count by address."""
         try:
             if call.token is not None:
+                turn = self._known.turn
                 caller, seconds = await self._identities.identify(call.token)
-                self._known.put(call.token, caller, seconds)
+                if self._known.turn == turn:
+                    self._known.put(call.token, caller, seconds)
                 return caller
             if call.ticket is not None:
                 return await self._identities.redeem(call.ticket)

@@ -16,6 +16,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import BinaryIO
 
+from runtime.trace import CURRENT, trace_id
+
 # Lines that wait to be written; and for how long the first of them does, so that they go together.
 MOST_LINES = 10_000
 LINGER = 0.1
@@ -207,10 +209,12 @@ class JsonHandler(logging.Handler):
             value = getattr(record, name, None)
             if isinstance(value, str):
                 parts.append(f'"{name}":{quoted(value)}')
+        if (trace := CURRENT.get()) and not hasattr(record, "traceId"):
+            parts.append(f'"traceId":{quoted(trace_id(trace))}')
         if record.exc_info and record.exc_info[0] is not None:
-            trace = logging.Formatter().formatException(record.exc_info)
+            told = logging.Formatter().formatException(record.exc_info)
             # The end of a traceback says more than its beginning.
-            parts.append(f'"exception":{quoted(redacted(trace[-LONGEST:]))}')
+            parts.append(f'"exception":{quoted(redacted(told[-LONGEST:]))}')
         return f"{{{','.join(parts)}}}"
 
 

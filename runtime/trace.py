@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from random import getrandbits
+
+# The traceparent of what runs now, a call or a batch of events; "" outside of both.
+CURRENT: ContextVar[str] = ContextVar("traceparent", default="")
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _VERSION_00 = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

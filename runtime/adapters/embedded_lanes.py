@@ -11,12 +11,13 @@ from typing import Any
 
 from runtime.ports import AlreadySeen, Consumer, Delivery, Envelope, Seen
 from runtime.problem import Problem
+from runtime.trace import CURRENT
 
 log = logging.getLogger("runtime.bus")
 
 
 class Letter:
-    """An envelope that several consumers share, and its event: read once, when it is first asked."""
+    """An envelope that several consumers share, and its event, which is read once."""
 
     __slots__ = ("_decode", "_event", "envelope")
 
@@ -190,6 +191,8 @@ class Lanes:
                 return Failed(f"cannot be read: {type(error).__name__}", final=True)
             seen = Seen(name, envelope.id)
             deliveries.append(Delivery(event, seen, parcel.attempts + 1, envelope.traceparent))
+        # What a batch does belongs to its first event's trace: there is one place for it.
+        CURRENT.set(batch[0].envelope.traceparent)
         try:
             async with asyncio.timeout(self.consumer.patience or self._patience):
                 await self.consumer.handle(deliveries)

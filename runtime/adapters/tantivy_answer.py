@@ -103,7 +103,7 @@ def _ranked(
     low = searcher.fast_field_values("rank_low", addresses)
     for n in range(first, last):
         group += n > first and hits[n][0] != hits[n - 1][0]
-        day = 0 if days is None else -days[n - first]
+        day = 0 if days is None else -int(days[n - first] or 0)
         keys.append((group, day, high[n - first], low[n - first], n))
     keys.sort()
     return [hits[key[-1]] for key in keys[asked.offset - first : end - first]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.rest.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,3 +121,22 @@ def test_a_reader_that_goes_away_is_no_traceback(sown: Path) -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.anyio
+async def test_a_role_given_beside_a_running_server_holds_within_seconds(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.open()
+    try:
+        ann = await world.account()
+        assert (await world.send(ann, "GET", "/users")).status_code == 403
+        done = await asyncio.to_thread(run, "users", "set-role", ann.email, "admin", data=tmp_path)
+        assert done.returncode == 0, done.stderr
+        for _ in range(100):
+            if (await world.send(ann, "GET", "/users")).status_code == 200:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            pytest.fail("the role does not hold")
+    finally:
+        await world.close()

@@ -15,6 +15,7 @@ from runtime.adapters.embedded_bus import EmbeddedBus
 from runtime.adapters.sqlite import database
 from runtime.adapters.sqlite.outbox import Backlog
 from runtime.ports import Emit, Seen
+from runtime.trace import CURRENT
 from tests.ports.consumers import Batch, Recorder, consumer, drained, open_pots
 from tests.ports.platforms import Embedded, until
 from tests.ports.sample import PotOpened
@@ -147,8 +148,9 @@ async def test_an_event_carries_its_trace(embedded: Embedded) -> None:
     async def note(batch: Batch) -> None:
         traces.extend(delivery.traceparent for delivery in batch)
 
-    embedded.database.traceparent = lambda: "00-1-2-01"
     await embedded.bus.start([consumer(note)])
+    token = CURRENT.set("00-1-2-01")
     await embedded.store.commit(Emit(PotOpened("pot_1", "usr_ann")))
+    CURRENT.reset(token)
     assert await embedded.bus.drained()
     assert traces == ["00-1-2-01"]

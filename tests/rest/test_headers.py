@@ -146,6 +146,19 @@ async def test_the_log_continues_the_callers_trace_and_names_the_request(tmp_pat
     assert (lines["r0"]["operation"], lines["r0"]["status"]) == ("listBudgets", 401)
 
 
+async def test_events_belong_to_the_trace_of_the_call_they_come_of(world: World) -> None:
+    ann = await world.account()
+    assert await world.platform.drained()
+    await world.platform.bus.stop()  # what is emitted now stays where it can be seen
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {**ann.headers, "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    body = {"name": "Home", "limit": "10", "currency": "EUR", "period": "monthly"}
+    answer = await world.http.post("/api/budgets", headers=headers, json=body)
+    assert answer.status_code == 201, answer.text
+    rows = world.platform.database.read("SELECT type, traceparent FROM outbox")
+    assert [(type, parent[3:35]) for type, parent in rows] == [("budget.created.v1", trace)]
+
+
 # --- security -------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ UNSEEN = {
     "bandit": "make audit",
     "coverage": "make coverage",
     "grpcio-tools": "protoc, run by the compiler",
+    "httptools": "bench, as the protocol of the server of the peers",
     "mypy": "make check",
     "pip-audit": "make audit",
     "pip-tools": "make lock",

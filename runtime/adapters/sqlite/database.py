@@ -52,13 +52,10 @@ class Database:
         writer: apsw.Connection,
         clock: Clock,
         ids: Ids,
-        traceparent: Callable[[], str],
     ) -> None:
         """Use `open`."""
         self.clock = clock
         self.ids = ids
-        # Where the events that are emitted now come from (W3C traceparent), or "".
-        self.traceparent = traceparent
         # Changes when a guest has written; see folder.py.
         self.stamp = folder.stamp
         self.guest = folder.guest
@@ -80,7 +77,6 @@ class Database:
         guest: bool = False,
         clock: Clock | None = None,
         ids: Ids | None = None,
-        traceparent: Callable[[], str] = str,
     ) -> Database:
         """Opens or creates `folder`'s database and makes it fit `tables`, those of all services.
 
@@ -107,7 +103,7 @@ class Database:
         except CannotOpen as error:
             opened.close()
             raise CannotOpen(f"{opened.database}: {error}") from error
-        return cls(opened, reader, writer, clock or SystemClock(), ids or TypeIds(), traceparent)
+        return cls(opened, reader, writer, clock or SystemClock(), ids or TypeIds())
 
     async def close(self) -> None:
         """Commits what waits, folds the WAL into the file, and gives the folder free."""

@@ -26,6 +26,7 @@ from runtime.ports import (
 )
 from runtime.scalar import rfc3339
 from runtime.table import Row, Table
+from runtime.trace import CURRENT
 
 E = TypeVar("E", bound=Entity)
 
@@ -177,7 +178,7 @@ class SqliteStore:
         database = self._database
         commit.emit(
             change.event.envelope(
-                database.ids.new("evt"), rfc3339(database.clock.now()), database.traceparent()
+                database.ids.new("evt"), rfc3339(database.clock.now()), CURRENT.get()
             )
         )
 
