@@ -54,6 +54,7 @@ from runtime.ports import Clock, Consumer, Envelope, Ids, Mailer
 from runtime.problem import PLATFORM_PROBLEMS
 from runtime.ratelimit import Limiter
 from runtime.settings import Settings
+from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
 
 logger = logging.getLogger("budget.app")
@@ -224,6 +225,8 @@ class Platform:
                 health=[database],
                 ready=lambda: self.ready,
             ),
+            gateways={},
+            sockets=Sockets({}, settings.cors_origins),
             lifespan=self,
             limiter=limiter,
             documents=Documents(_TITLE, "/openapi.json"),

@@ -24,7 +24,7 @@ from app import Platform, build
 from bench.contract.drive import Ask, once
 from bench.sample import BUDGET_BODY
 from bench.served.contenders import SECRET, expense_body
-from generated import operations, rest
+from generated import inputs, operations, rest
 from generated.models import Budget, Expense
 from runtime.call import Call
 from runtime.encode import json_writer
@@ -123,7 +123,7 @@ async def _reading(bench: _Bench) -> list[Step]:
         ("request and call", await bench.cost(lambda: _called(scope, operation))),
         ("names of request and trace", await bench.cost(_names)),
         ("identity, rate limit, scope", await bench.cost(lambda: bench.gate.admit(_fresh(call)))),
-        ("decode", await bench.cost(lambda: rest._GET_BUDGET_ID.read(id, []))),
+        ("decode", await bench.cost(lambda: inputs.GET_BUDGET_ID.read(id, []))),
     ]
     handled = await bench.cost(lambda: handler(call, id=id))
     limited = await bench.cost(lambda: bare(call, arguments))
@@ -149,7 +149,7 @@ async def _writing(bench: _Bench, times: int) -> list[Step]:
     """The steps of POST /api/expenses, many at once; what follows an expense is in `and after`."""
     operation = operations.CREATE_EXPENSE
     raw = expense_body(bench.budget.id)
-    read = rest._READ_EXPENSE_INPUT.read
+    read = inputs.READ_EXPENSE_INPUT.read
     body = read(raw, [])
     assert body is not None, "the body is a good one"
     arguments = {"body": body}

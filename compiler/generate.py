@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 
-from compiler.emit import errors, events, models, openapi, rest, services, storage, tables, values
+from compiler.emit import (
+    errors,
+    events,
+    inputs,
+    models,
+    openapi,
+    rest,
+    services,
+    storage,
+    tables,
+    values,
+)
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, rest, values)
+_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
 
 
 # How the emitters call the package that they write into.

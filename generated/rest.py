@@ -8,79 +8,172 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generated import operations
+from generated.inputs import (
+    CANCEL_ORDER_ID,
+    CANCEL_TASK_ID,
+    DELETE_BUDGET_ID,
+    DELETE_CUSTOMER_ID,
+    DELETE_EXPENSE_ID,
+    DELETE_NOTIFICATION_ID,
+    DELETE_ORDER_ID,
+    EXPORT_EXPENSES_BUDGET_ID,
+    EXPORT_EXPENSES_FROM_,
+    EXPORT_EXPENSES_TO,
+    GET_BALANCE_CURRENCY,
+    GET_BUDGET_ID,
+    GET_BUDGET_SUMMARY_DAY,
+    GET_BUDGET_SUMMARY_ID,
+    GET_CUSTOMER_ID,
+    GET_EXPENSE_BUDGET_ID,
+    GET_EXPENSE_ID,
+    GET_ORDER_ID,
+    GET_TASK_ID,
+    GET_TRANSACTION_ID,
+    GET_USER_ID,
+    IMPORT_EXPENSES_BUDGET_ID,
+    IMPORT_EXPENSES_DRY_RUN,
+    INVITE_TO_BUDGET_ID,
+    LIST_BUDGET_MEMBERS_ID,
+    LIST_BUDGETS_CURRENCY,
+    LIST_BUDGETS_PAGE_SIZE,
+    LIST_BUDGETS_PAGE_TOKEN,
+    LIST_BUDGETS_PERIOD,
+    LIST_BUDGETS_SORT,
+    LIST_CHAT_MESSAGES_PAGE_SIZE,
+    LIST_CHAT_MESSAGES_PAGE_TOKEN,
+    LIST_CHAT_MESSAGES_ROOM,
+    LIST_CHAT_MESSAGES_SORT,
+    LIST_CUSTOMER_ORDERS_ID,
+    LIST_CUSTOMER_ORDERS_PAGE_SIZE,
+    LIST_CUSTOMER_ORDERS_PAGE_TOKEN,
+    LIST_CUSTOMER_ORDERS_SORT,
+    LIST_CUSTOMER_ORDERS_STATUS,
+    LIST_CUSTOMERS_EMAIL,
+    LIST_CUSTOMERS_PAGE_SIZE,
+    LIST_CUSTOMERS_PAGE_TOKEN,
+    LIST_CUSTOMERS_SORT,
+    LIST_EXPENSES_BUDGET_ID,
+    LIST_EXPENSES_BY_BUDGET_CATEGORY,
+    LIST_EXPENSES_BY_BUDGET_FROM_,
+    LIST_EXPENSES_BY_BUDGET_ID,
+    LIST_EXPENSES_BY_BUDGET_PAGE_SIZE,
+    LIST_EXPENSES_BY_BUDGET_PAGE_TOKEN,
+    LIST_EXPENSES_BY_BUDGET_SORT,
+    LIST_EXPENSES_BY_BUDGET_TAG,
+    LIST_EXPENSES_BY_BUDGET_TO,
+    LIST_EXPENSES_CATEGORY,
+    LIST_EXPENSES_CURRENCY,
+    LIST_EXPENSES_FROM_,
+    LIST_EXPENSES_PAGE_SIZE,
+    LIST_EXPENSES_PAGE_TOKEN,
+    LIST_EXPENSES_SORT,
+    LIST_EXPENSES_TAG,
+    LIST_EXPENSES_TO,
+    LIST_NOTIFICATIONS_KIND,
+    LIST_NOTIFICATIONS_PAGE_SIZE,
+    LIST_NOTIFICATIONS_PAGE_TOKEN,
+    LIST_NOTIFICATIONS_SORT,
+    LIST_NOTIFICATIONS_UNREAD,
+    LIST_ORDERS_CURRENCY,
+    LIST_ORDERS_CUSTOMER_ID,
+    LIST_ORDERS_PAGE_SIZE,
+    LIST_ORDERS_PAGE_TOKEN,
+    LIST_ORDERS_SORT,
+    LIST_ORDERS_STATUS,
+    LIST_SESSIONS_PAGE_SIZE,
+    LIST_SESSIONS_PAGE_TOKEN,
+    LIST_SESSIONS_SORT,
+    LIST_TASKS_KIND,
+    LIST_TASKS_PAGE_SIZE,
+    LIST_TASKS_PAGE_TOKEN,
+    LIST_TASKS_SORT,
+    LIST_TASKS_STATUS,
+    LIST_TRANSACTIONS_BUDGET_ID,
+    LIST_TRANSACTIONS_CURRENCY,
+    LIST_TRANSACTIONS_KIND,
+    LIST_TRANSACTIONS_ORDER_ID,
+    LIST_TRANSACTIONS_PAGE_SIZE,
+    LIST_TRANSACTIONS_PAGE_TOKEN,
+    LIST_TRANSACTIONS_SORT,
+    LIST_USERS_EMAIL,
+    LIST_USERS_PAGE_SIZE,
+    LIST_USERS_PAGE_TOKEN,
+    LIST_USERS_ROLE,
+    LIST_USERS_SORT,
+    MARK_NOTIFICATION_READ_ID,
+    READ_ACCEPT_INVITATION_INPUT,
+    READ_BUDGET_INPUT,
+    READ_BUDGET_MEMBER_INPUT,
+    READ_CHANGE_PASSWORD_INPUT,
+    READ_CHAT_MESSAGE_INPUT,
+    READ_CUSTOMER_INPUT,
+    READ_EMAIL_INPUT,
+    READ_EXPENSE_INPUT,
+    READ_EXPENSE_QUERY,
+    READ_EXPENSE_UPDATE,
+    READ_INVITATION_INPUT,
+    READ_LOGIN_INPUT,
+    READ_MAILED_TOKEN_INPUT,
+    READ_NOTIFICATION_INPUT,
+    READ_ORDER_INPUT,
+    READ_ORDER_STATUS_INPUT,
+    READ_PROFILE_INPUT,
+    READ_REFRESH_INPUT,
+    READ_REGISTER_INPUT,
+    READ_RESET_PASSWORD_INPUT,
+    READ_TASK_INPUT,
+    READ_TRANSACTION_INPUT,
+    READ_USER_ROLE_INPUT,
+    REMOVE_BUDGET_MEMBER_ID,
+    REMOVE_BUDGET_MEMBER_USER_ID,
+    RETRY_TASK_ID,
+    REVERSE_TRANSACTION_ID,
+    REVOKE_SESSION_ID,
+    SEND_CHAT_MESSAGE_ROOM,
+    SET_BUDGET_MEMBER_ID,
+    SET_BUDGET_MEMBER_USER_ID,
+    SET_ORDER_STATUS_ID,
+    SET_USER_ROLE_ID,
+    STREAM_NOTIFICATIONS_LAST_EVENT_ID,
+    SUGGEST_EXPENSES_FIELD,
+    SUGGEST_EXPENSES_LIMIT,
+    SUGGEST_EXPENSES_TEXT,
+    UPDATE_BUDGET_ID,
+    UPDATE_CUSTOMER_ID,
+    UPDATE_EXPENSE_ID,
+    UPDATE_ORDER_ID,
+)
 from generated.models import (
-    AcceptInvitationInput,
     Authentication,
     Balance,
     Budget,
-    BudgetInput,
-    BudgetMemberInput,
     BudgetMemberList,
     BudgetPage,
     BudgetSummary,
-    ChangePasswordInput,
     ChatMessage,
-    ChatMessageInput,
     ChatMessagePage,
-    Currency,
     Customer,
-    CustomerInput,
     CustomerPage,
-    EmailInput,
     Expense,
-    ExpenseInput,
     ExpensePage,
-    ExpenseQuery,
     ExpenseSearchResult,
-    ExpenseUpdate,
     ImportReport,
-    InvitationInput,
-    LoginInput,
-    MailedTokenInput,
     Notification,
-    NotificationInput,
-    NotificationKind,
     NotificationPage,
     Order,
-    OrderInput,
     OrderPage,
-    OrderStatus,
-    OrderStatusInput,
-    Period,
-    ProfileInput,
     ReadAllResult,
-    RefreshInput,
-    RegisterInput,
-    ResetPasswordInput,
-    Role,
     SessionPage,
     SocketTicketGrant,
-    SuggestField,
     SuggestionList,
     Task,
-    TaskInput,
-    TaskKind,
     TaskPage,
-    TaskStatus,
     Transaction,
-    TransactionInput,
-    TransactionKind,
     TransactionPage,
     User,
     UserPage,
-    UserRoleInput,
 )
-from runtime.decode import (
-    JsonBody,
-    Param,
-    boolean,
-    choice,
-    day,
-    integer,
-    no_parameters,
-    text,
-    unknown_parameters,
-)
+from runtime.decode import no_parameters, unknown_parameters
 from runtime.encode import json_writer
 from runtime.problem import InputError, InvalidInput
 from runtime.rest import (
@@ -97,52 +190,14 @@ if TYPE_CHECKING:
     from runtime.gate import Gate
     from runtime.rest import Request, Response
 
-_READ_ACCEPT_INVITATION_INPUT: JsonBody[AcceptInvitationInput] = JsonBody(AcceptInvitationInput)
 _WRITE_BUDGET = json_writer(Budget)
-_CANCEL_ORDER_ID = Param(
-    "id", "path:id", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
 _WRITE_ORDER = json_writer(Order)
-_CANCEL_TASK_ID = Param(
-    "id", "path:id", text(30, 30, "^tsk_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
 _WRITE_TASK = json_writer(Task)
-_READ_CHANGE_PASSWORD_INPUT: JsonBody[ChangePasswordInput] = JsonBody(ChangePasswordInput)
 _WRITE_AUTHENTICATION = json_writer(Authentication)
-_READ_BUDGET_INPUT: JsonBody[BudgetInput] = JsonBody(BudgetInput)
-_READ_CUSTOMER_INPUT: JsonBody[CustomerInput] = JsonBody(CustomerInput)
 _WRITE_CUSTOMER = json_writer(Customer)
-_READ_EXPENSE_INPUT: JsonBody[ExpenseInput] = JsonBody(ExpenseInput)
 _WRITE_EXPENSE = json_writer(Expense)
-_READ_ORDER_INPUT: JsonBody[OrderInput] = JsonBody(OrderInput)
 _WRITE_SOCKET_TICKET_GRANT = json_writer(SocketTicketGrant)
-_READ_TASK_INPUT: JsonBody[TaskInput] = JsonBody(TaskInput)
-_READ_TRANSACTION_INPUT: JsonBody[TransactionInput] = JsonBody(TransactionInput)
 _WRITE_TRANSACTION = json_writer(Transaction)
-_DELETE_BUDGET_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_DELETE_CUSTOMER_ID = Param(
-    "id", "path:id", text(30, 30, "^cus_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_DELETE_EXPENSE_ID = Param(
-    "id", "path:id", text(30, 30, "^exp_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_DELETE_NOTIFICATION_ID = Param(
-    "id", "path:id", text(30, 30, "^ntf_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_DELETE_ORDER_ID = Param(
-    "id", "path:id", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_EXPORT_EXPENSES_BUDGET_ID = Param(
-    "budgetId", "?budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
-_EXPORT_EXPENSES_FROM_ = Param(
-    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
-_EXPORT_EXPENSES_TO = Param(
-    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
 _EXPORT_EXPENSES_QUERY = frozenset(
     (
         "budgetId",
@@ -150,47 +205,11 @@ _EXPORT_EXPENSES_QUERY = frozenset(
         "to",
     )
 )
-_READ_EMAIL_INPUT: JsonBody[EmailInput] = JsonBody(EmailInput)
-_GET_BALANCE_CURRENCY = Param("currency", "?currency", choice(Currency))
 _GET_BALANCE_QUERY = frozenset(("currency",))
 _WRITE_BALANCE = json_writer(Balance)
-_GET_BUDGET_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_BUDGET_SUMMARY_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_BUDGET_SUMMARY_DAY = Param(
-    "day", "?day", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
 _GET_BUDGET_SUMMARY_QUERY = frozenset(("day",))
 _WRITE_BUDGET_SUMMARY = json_writer(BudgetSummary)
-_GET_CUSTOMER_ID = Param(
-    "id", "path:id", text(30, 30, "^cus_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_EXPENSE_BUDGET_ID = Param(
-    "budgetId", "path:budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_EXPENSE_ID = Param(
-    "id", "path:id", text(30, 30, "^exp_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_ORDER_ID = Param(
-    "id", "path:id", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
 _WRITE_USER = json_writer(User)
-_GET_TASK_ID = Param(
-    "id", "path:id", text(30, 30, "^tsk_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_TRANSACTION_ID = Param(
-    "id", "path:id", text(30, 30, "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_GET_USER_ID = Param(
-    "id", "path:id", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_IMPORT_EXPENSES_BUDGET_ID = Param(
-    "budgetId", "?budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_IMPORT_EXPENSES_DRY_RUN = Param("dryRun", "?dryRun", boolean(), default=False)
 _IMPORT_EXPENSES_QUERY = frozenset(
     (
         "budgetId",
@@ -198,21 +217,7 @@ _IMPORT_EXPENSES_QUERY = frozenset(
     )
 )
 _WRITE_IMPORT_REPORT = json_writer(ImportReport)
-_INVITE_TO_BUDGET_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_INVITATION_INPUT: JsonBody[InvitationInput] = JsonBody(InvitationInput)
-_LIST_BUDGET_MEMBERS_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
 _WRITE_BUDGET_MEMBER_LIST = json_writer(BudgetMemberList)
-_LIST_BUDGETS_CURRENCY = Param("currency", "?currency", choice(Currency))
-_LIST_BUDGETS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_BUDGETS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_BUDGETS_PERIOD = Param("period", "?period", choice(Period))
-_LIST_BUDGETS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt|name)(,[ +-]?(createdAt|name))*$")
-)
 _LIST_BUDGETS_QUERY = frozenset(
     (
         "currency",
@@ -223,14 +228,6 @@ _LIST_BUDGETS_QUERY = frozenset(
     )
 )
 _WRITE_BUDGET_PAGE = json_writer(BudgetPage)
-_LIST_CHAT_MESSAGES_ROOM = Param(
-    "room", "path:room", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_LIST_CHAT_MESSAGES_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_CHAT_MESSAGES_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_CHAT_MESSAGES_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt)(,[ +-]?(createdAt))*$")
-)
 _LIST_CHAT_MESSAGES_QUERY = frozenset(
     (
         "pageSize",
@@ -239,17 +236,6 @@ _LIST_CHAT_MESSAGES_QUERY = frozenset(
     )
 )
 _WRITE_CHAT_MESSAGE_PAGE = json_writer(ChatMessagePage)
-_LIST_CUSTOMER_ORDERS_ID = Param(
-    "id", "path:id", text(30, 30, "^cus_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_LIST_CUSTOMER_ORDERS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_CUSTOMER_ORDERS_PAGE_TOKEN = Param(
-    "pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$")
-)
-_LIST_CUSTOMER_ORDERS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt)(,[ +-]?(createdAt))*$")
-)
-_LIST_CUSTOMER_ORDERS_STATUS = Param("status", "?status", choice(OrderStatus))
 _LIST_CUSTOMER_ORDERS_QUERY = frozenset(
     (
         "pageSize",
@@ -259,23 +245,6 @@ _LIST_CUSTOMER_ORDERS_QUERY = frozenset(
     )
 )
 _WRITE_ORDER_PAGE = json_writer(OrderPage)
-_LIST_CUSTOMERS_EMAIL = Param(
-    "email",
-    "?email",
-    text(
-        6,
-        254,
-        (
-            "^[A-Za-z0-9_%+-]+(\\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za"
-            "-z0-9])?\\.)+[A-Za-z]{2,63}$"
-        ),
-    ),
-)
-_LIST_CUSTOMERS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_CUSTOMERS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_CUSTOMERS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt|name)(,[ +-]?(createdAt|name))*$")
-)
 _LIST_CUSTOMERS_QUERY = frozenset(
     (
         "email",
@@ -285,29 +254,6 @@ _LIST_CUSTOMERS_QUERY = frozenset(
     )
 )
 _WRITE_CUSTOMER_PAGE = json_writer(CustomerPage)
-_LIST_EXPENSES_BUDGET_ID = Param(
-    "budgetId", "?budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
-_LIST_EXPENSES_CATEGORY = Param(
-    "category", "?category", text(1, 50, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
-)
-_LIST_EXPENSES_CURRENCY = Param("currency", "?currency", choice(Currency))
-_LIST_EXPENSES_FROM_ = Param(
-    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
-_LIST_EXPENSES_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_EXPENSES_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_EXPENSES_SORT = Param(
-    "sort",
-    "?sort",
-    text(1, 100, "^[ +-]?(spentOn|amount|createdAt)(,[ +-]?(spentOn|amount|createdAt))*$"),
-)
-_LIST_EXPENSES_TAG = Param(
-    "tag", "?tag", text(1, 30, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
-)
-_LIST_EXPENSES_TO = Param(
-    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
 _LIST_EXPENSES_QUERY = frozenset(
     (
         "budgetId",
@@ -322,30 +268,6 @@ _LIST_EXPENSES_QUERY = frozenset(
     )
 )
 _WRITE_EXPENSE_PAGE = json_writer(ExpensePage)
-_LIST_EXPENSES_BY_BUDGET_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_LIST_EXPENSES_BY_BUDGET_CATEGORY = Param(
-    "category", "?category", text(1, 50, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
-)
-_LIST_EXPENSES_BY_BUDGET_FROM_ = Param(
-    "from", "?from", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
-_LIST_EXPENSES_BY_BUDGET_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_EXPENSES_BY_BUDGET_PAGE_TOKEN = Param(
-    "pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$")
-)
-_LIST_EXPENSES_BY_BUDGET_SORT = Param(
-    "sort",
-    "?sort",
-    text(1, 100, "^[ +-]?(spentOn|amount|createdAt)(,[ +-]?(spentOn|amount|createdAt))*$"),
-)
-_LIST_EXPENSES_BY_BUDGET_TAG = Param(
-    "tag", "?tag", text(1, 30, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$")
-)
-_LIST_EXPENSES_BY_BUDGET_TO = Param(
-    "to", "?to", day(10, 10, "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-)
 _LIST_EXPENSES_BY_BUDGET_QUERY = frozenset(
     (
         "category",
@@ -357,13 +279,6 @@ _LIST_EXPENSES_BY_BUDGET_QUERY = frozenset(
         "to",
     )
 )
-_LIST_NOTIFICATIONS_KIND = Param("kind", "?kind", choice(NotificationKind))
-_LIST_NOTIFICATIONS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_NOTIFICATIONS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_NOTIFICATIONS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt)(,[ +-]?(createdAt))*$")
-)
-_LIST_NOTIFICATIONS_UNREAD = Param("unread", "?unread", boolean())
 _LIST_NOTIFICATIONS_QUERY = frozenset(
     (
         "kind",
@@ -374,16 +289,6 @@ _LIST_NOTIFICATIONS_QUERY = frozenset(
     )
 )
 _WRITE_NOTIFICATION_PAGE = json_writer(NotificationPage)
-_LIST_ORDERS_CURRENCY = Param("currency", "?currency", choice(Currency))
-_LIST_ORDERS_CUSTOMER_ID = Param(
-    "customerId", "?customerId", text(30, 30, "^cus_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
-_LIST_ORDERS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_ORDERS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_ORDERS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt|total)(,[ +-]?(createdAt|total))*$")
-)
-_LIST_ORDERS_STATUS = Param("status", "?status", choice(OrderStatus))
 _LIST_ORDERS_QUERY = frozenset(
     (
         "currency",
@@ -394,11 +299,6 @@ _LIST_ORDERS_QUERY = frozenset(
         "status",
     )
 )
-_LIST_SESSIONS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_SESSIONS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_SESSIONS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt)(,[ +-]?(createdAt))*$")
-)
 _LIST_SESSIONS_QUERY = frozenset(
     (
         "pageSize",
@@ -407,11 +307,6 @@ _LIST_SESSIONS_QUERY = frozenset(
     )
 )
 _WRITE_SESSION_PAGE = json_writer(SessionPage)
-_LIST_TASKS_KIND = Param("kind", "?kind", choice(TaskKind))
-_LIST_TASKS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_TASKS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_TASKS_SORT = Param("sort", "?sort", text(1, 100, "^[ +-]?(createdAt)(,[ +-]?(createdAt))*$"))
-_LIST_TASKS_STATUS = Param("status", "?status", choice(TaskStatus))
 _LIST_TASKS_QUERY = frozenset(
     (
         "kind",
@@ -422,19 +317,6 @@ _LIST_TASKS_QUERY = frozenset(
     )
 )
 _WRITE_TASK_PAGE = json_writer(TaskPage)
-_LIST_TRANSACTIONS_BUDGET_ID = Param(
-    "budgetId", "?budgetId", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
-_LIST_TRANSACTIONS_CURRENCY = Param("currency", "?currency", choice(Currency))
-_LIST_TRANSACTIONS_KIND = Param("kind", "?kind", choice(TransactionKind))
-_LIST_TRANSACTIONS_ORDER_ID = Param(
-    "orderId", "?orderId", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
-_LIST_TRANSACTIONS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_TRANSACTIONS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_TRANSACTIONS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt|amount)(,[ +-]?(createdAt|amount))*$")
-)
 _LIST_TRANSACTIONS_QUERY = frozenset(
     (
         "budgetId",
@@ -447,24 +329,6 @@ _LIST_TRANSACTIONS_QUERY = frozenset(
     )
 )
 _WRITE_TRANSACTION_PAGE = json_writer(TransactionPage)
-_LIST_USERS_EMAIL = Param(
-    "email",
-    "?email",
-    text(
-        6,
-        254,
-        (
-            "^[A-Za-z0-9_%+-]+(\\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za"
-            "-z0-9])?\\.)+[A-Za-z]{2,63}$"
-        ),
-    ),
-)
-_LIST_USERS_PAGE_SIZE = Param("pageSize", "?pageSize", integer(1, 200), default=50)
-_LIST_USERS_PAGE_TOKEN = Param("pageToken", "?pageToken", text(1, 1024, "^[A-Za-z0-9_-]+$"))
-_LIST_USERS_ROLE = Param("role", "?role", choice(Role))
-_LIST_USERS_SORT = Param(
-    "sort", "?sort", text(1, 100, "^[ +-]?(createdAt|name|email)(,[ +-]?(createdAt|name|email))*$")
-)
 _LIST_USERS_QUERY = frozenset(
     (
         "email",
@@ -475,67 +339,11 @@ _LIST_USERS_QUERY = frozenset(
     )
 )
 _WRITE_USER_PAGE = json_writer(UserPage)
-_READ_LOGIN_INPUT: JsonBody[LoginInput] = JsonBody(LoginInput)
 _WRITE_READ_ALL_RESULT = json_writer(ReadAllResult)
-_MARK_NOTIFICATION_READ_ID = Param(
-    "id", "path:id", text(30, 30, "^ntf_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
 _WRITE_NOTIFICATION = json_writer(Notification)
-_READ_REFRESH_INPUT: JsonBody[RefreshInput] = JsonBody(RefreshInput)
-_READ_REGISTER_INPUT: JsonBody[RegisterInput] = JsonBody(RegisterInput)
-_REMOVE_BUDGET_MEMBER_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_REMOVE_BUDGET_MEMBER_USER_ID = Param(
-    "userId", "path:userId", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_RESET_PASSWORD_INPUT: JsonBody[ResetPasswordInput] = JsonBody(ResetPasswordInput)
-_RETRY_TASK_ID = Param(
-    "id", "path:id", text(30, 30, "^tsk_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_REVERSE_TRANSACTION_ID = Param(
-    "id", "path:id", text(30, 30, "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_REVOKE_SESSION_ID = Param(
-    "id", "path:id", text(30, 30, "^ses_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_EXPENSE_QUERY: JsonBody[ExpenseQuery] = JsonBody(ExpenseQuery)
 _WRITE_EXPENSE_SEARCH_RESULT = json_writer(ExpenseSearchResult)
-_SEND_CHAT_MESSAGE_ROOM = Param(
-    "room", "path:room", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_CHAT_MESSAGE_INPUT: JsonBody[ChatMessageInput] = JsonBody(ChatMessageInput)
 _WRITE_CHAT_MESSAGE = json_writer(ChatMessage)
-_READ_NOTIFICATION_INPUT: JsonBody[NotificationInput] = JsonBody(NotificationInput)
-_SET_BUDGET_MEMBER_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_SET_BUDGET_MEMBER_USER_ID = Param(
-    "userId", "path:userId", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_BUDGET_MEMBER_INPUT: JsonBody[BudgetMemberInput] = JsonBody(BudgetMemberInput)
-_SET_ORDER_STATUS_ID = Param(
-    "id", "path:id", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_ORDER_STATUS_INPUT: JsonBody[OrderStatusInput] = JsonBody(OrderStatusInput)
-_SET_USER_ROLE_ID = Param(
-    "id", "path:id", text(30, 30, "^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_USER_ROLE_INPUT: JsonBody[UserRoleInput] = JsonBody(UserRoleInput)
-_STREAM_NOTIFICATIONS_LAST_EVENT_ID = Param(
-    "Last-Event-ID", "header:Last-Event-ID", text(30, 30, "^ntf_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-)
 _STREAM_NOTIFICATIONS_QUERY = frozenset(("ticket",))
-_SUGGEST_EXPENSES_FIELD = Param(
-    "field", "?field", choice(SuggestField), default=SuggestField("description")
-)
-_SUGGEST_EXPENSES_LIMIT = Param("limit", "?limit", integer(1, 20), default=10)
-_SUGGEST_EXPENSES_TEXT = Param(
-    "text",
-    "?text",
-    text(1, 50, "^ *[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$"),
-    required=True,
-)
 _SUGGEST_EXPENSES_QUERY = frozenset(
     (
         "field",
@@ -544,21 +352,6 @@ _SUGGEST_EXPENSES_QUERY = frozenset(
     )
 )
 _WRITE_SUGGESTION_LIST = json_writer(SuggestionList)
-_UPDATE_BUDGET_ID = Param(
-    "id", "path:id", text(30, 30, "^bud_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_UPDATE_CUSTOMER_ID = Param(
-    "id", "path:id", text(30, 30, "^cus_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_UPDATE_EXPENSE_ID = Param(
-    "id", "path:id", text(30, 30, "^exp_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_EXPENSE_UPDATE: JsonBody[ExpenseUpdate] = JsonBody(ExpenseUpdate)
-_UPDATE_ORDER_ID = Param(
-    "id", "path:id", text(30, 30, "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$"), required=True
-)
-_READ_PROFILE_INPUT: JsonBody[ProfileInput] = JsonBody(ProfileInput)
-_READ_MAILED_TOKEN_INPUT: JsonBody[MailedTokenInput] = JsonBody(MailedTokenInput)
 
 
 def routes(gate: Gate) -> Router:
@@ -575,7 +368,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_ACCEPT_INVITATION_INPUT.read(raw, faults)
+        body_ = READ_ACCEPT_INVITATION_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_accept_invitation(call, {"body": body_})
@@ -587,7 +380,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.CANCEL_ORDER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _CANCEL_ORDER_ID.read(request.args[0], faults)
+        id_ = CANCEL_ORDER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -602,7 +395,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.CANCEL_TASK)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _CANCEL_TASK_ID.read(request.args[0], faults)
+        id_ = CANCEL_TASK_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -621,7 +414,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_CHANGE_PASSWORD_INPUT.read(raw, faults)
+        body_ = READ_CHANGE_PASSWORD_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_change_password(call, {"body": body_})
@@ -638,7 +431,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_BUDGET_INPUT.read(raw, faults)
+        body_ = READ_BUDGET_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_budget(call, {"body": body_})
@@ -657,7 +450,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_CUSTOMER_INPUT.read(raw, faults)
+        body_ = READ_CUSTOMER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_customer(call, {"body": body_})
@@ -676,7 +469,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_EXPENSE_INPUT.read(raw, faults)
+        body_ = READ_EXPENSE_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_expense(call, {"body": body_})
@@ -698,7 +491,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_ORDER_INPUT.read(raw, faults)
+        body_ = READ_ORDER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_order(call, {"body": body_})
@@ -730,7 +523,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_TASK_INPUT.read(raw, faults)
+        body_ = READ_TASK_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_task(call, {"body": body_})
@@ -747,7 +540,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_TRANSACTION_INPUT.read(raw, faults)
+        body_ = READ_TRANSACTION_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_create_transaction(call, {"body": body_})
@@ -775,7 +568,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.DELETE_BUDGET)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _DELETE_BUDGET_ID.read(request.args[0], faults)
+        id_ = DELETE_BUDGET_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -790,7 +583,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.DELETE_CUSTOMER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _DELETE_CUSTOMER_ID.read(request.args[0], faults)
+        id_ = DELETE_CUSTOMER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -805,7 +598,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.DELETE_EXPENSE)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _DELETE_EXPENSE_ID.read(request.args[0], faults)
+        id_ = DELETE_EXPENSE_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -820,7 +613,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.DELETE_NOTIFICATION)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _DELETE_NOTIFICATION_ID.read(request.args[0], faults)
+        id_ = DELETE_NOTIFICATION_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -835,7 +628,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.DELETE_ORDER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _DELETE_ORDER_ID.read(request.args[0], faults)
+        id_ = DELETE_ORDER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -853,9 +646,9 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _EXPORT_EXPENSES_QUERY, faults)
-        budget_id_ = _EXPORT_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
-        from__ = _EXPORT_EXPENSES_FROM_.read(query.get("from"), faults)
-        to_ = _EXPORT_EXPENSES_TO.read(query.get("to"), faults)
+        budget_id_ = EXPORT_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
+        from__ = EXPORT_EXPENSES_FROM_.read(query.get("from"), faults)
+        to_ = EXPORT_EXPENSES_TO.read(query.get("to"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_export_expenses(
@@ -873,7 +666,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_EMAIL_INPUT.read(raw, faults)
+        body_ = READ_EMAIL_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         await run_forgot_password(call, {"body": body_})
@@ -888,7 +681,7 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _GET_BALANCE_QUERY, faults)
-        currency_ = _GET_BALANCE_CURRENCY.read(query.get("currency"), faults)
+        currency_ = GET_BALANCE_CURRENCY.read(query.get("currency"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_get_balance(call, {"currency": currency_})
@@ -900,7 +693,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_BUDGET)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_BUDGET_ID.read(request.args[0], faults)
+        id_ = GET_BUDGET_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -914,11 +707,11 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_BUDGET_SUMMARY)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_BUDGET_SUMMARY_ID.read(request.args[0], faults)
+        id_ = GET_BUDGET_SUMMARY_ID.read(request.args[0], faults)
         query = request.query()
         if query:
             unknown_parameters(query, _GET_BUDGET_SUMMARY_QUERY, faults)
-        day_ = _GET_BUDGET_SUMMARY_DAY.read(query.get("day"), faults)
+        day_ = GET_BUDGET_SUMMARY_DAY.read(query.get("day"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_get_budget_summary(call, {"id": id_, "day": day_})
@@ -930,7 +723,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_CUSTOMER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_CUSTOMER_ID.read(request.args[0], faults)
+        id_ = GET_CUSTOMER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -944,8 +737,8 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_EXPENSE)
         await gate.admit(call)
         faults: list[InputError] = []
-        budget_id_ = _GET_EXPENSE_BUDGET_ID.read(request.args[0], faults)
-        id_ = _GET_EXPENSE_ID.read(request.args[1], faults)
+        budget_id_ = GET_EXPENSE_BUDGET_ID.read(request.args[0], faults)
+        id_ = GET_EXPENSE_ID.read(request.args[1], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -959,7 +752,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_ORDER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_ORDER_ID.read(request.args[0], faults)
+        id_ = GET_ORDER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -986,7 +779,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_TASK)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_TASK_ID.read(request.args[0], faults)
+        id_ = GET_TASK_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -1000,7 +793,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_TRANSACTION)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_TRANSACTION_ID.read(request.args[0], faults)
+        id_ = GET_TRANSACTION_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -1014,7 +807,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.GET_USER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _GET_USER_ID.read(request.args[0], faults)
+        id_ = GET_USER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -1031,8 +824,8 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _IMPORT_EXPENSES_QUERY, faults)
-        budget_id_ = _IMPORT_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
-        dry_run_ = _IMPORT_EXPENSES_DRY_RUN.read(query.get("dryRun"), faults)
+        budget_id_ = IMPORT_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
+        dry_run_ = IMPORT_EXPENSES_DRY_RUN.read(query.get("dryRun"), faults)
         request.conditions(call, faults)
         body_ = Upload(
             request.media_type(("application/x-ndjson", "text/csv")), request.stream(10485760)
@@ -1050,13 +843,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.INVITE_TO_BUDGET)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _INVITE_TO_BUDGET_ID.read(request.args[0], faults)
+        id_ = INVITE_TO_BUDGET_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_INVITATION_INPUT.read(raw, faults)
+        body_ = READ_INVITATION_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         await run_invite_to_budget(call, {"id": id_, "body": body_})
@@ -1068,7 +861,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.LIST_BUDGET_MEMBERS)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _LIST_BUDGET_MEMBERS_ID.read(request.args[0], faults)
+        id_ = LIST_BUDGET_MEMBERS_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         if faults:
@@ -1085,11 +878,11 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_BUDGETS_QUERY, faults)
-        currency_ = _LIST_BUDGETS_CURRENCY.read(query.get("currency"), faults)
-        page_size_ = _LIST_BUDGETS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_BUDGETS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        period_ = _LIST_BUDGETS_PERIOD.read(query.get("period"), faults)
-        sort_ = _LIST_BUDGETS_SORT.read(query.get("sort"), faults)
+        currency_ = LIST_BUDGETS_CURRENCY.read(query.get("currency"), faults)
+        page_size_ = LIST_BUDGETS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_BUDGETS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        period_ = LIST_BUDGETS_PERIOD.read(query.get("period"), faults)
+        sort_ = LIST_BUDGETS_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_budgets(
@@ -1110,13 +903,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.LIST_CHAT_MESSAGES)
         await gate.admit(call)
         faults: list[InputError] = []
-        room_ = _LIST_CHAT_MESSAGES_ROOM.read(request.args[0], faults)
+        room_ = LIST_CHAT_MESSAGES_ROOM.read(request.args[0], faults)
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_CHAT_MESSAGES_QUERY, faults)
-        page_size_ = _LIST_CHAT_MESSAGES_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_CHAT_MESSAGES_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_CHAT_MESSAGES_SORT.read(query.get("sort"), faults)
+        page_size_ = LIST_CHAT_MESSAGES_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_CHAT_MESSAGES_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_CHAT_MESSAGES_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_chat_messages(
@@ -1130,14 +923,14 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.LIST_CUSTOMER_ORDERS)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _LIST_CUSTOMER_ORDERS_ID.read(request.args[0], faults)
+        id_ = LIST_CUSTOMER_ORDERS_ID.read(request.args[0], faults)
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_CUSTOMER_ORDERS_QUERY, faults)
-        page_size_ = _LIST_CUSTOMER_ORDERS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_CUSTOMER_ORDERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_CUSTOMER_ORDERS_SORT.read(query.get("sort"), faults)
-        status_ = _LIST_CUSTOMER_ORDERS_STATUS.read(query.get("status"), faults)
+        page_size_ = LIST_CUSTOMER_ORDERS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_CUSTOMER_ORDERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_CUSTOMER_ORDERS_SORT.read(query.get("sort"), faults)
+        status_ = LIST_CUSTOMER_ORDERS_STATUS.read(query.get("status"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_customer_orders(
@@ -1161,10 +954,10 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_CUSTOMERS_QUERY, faults)
-        email_ = _LIST_CUSTOMERS_EMAIL.read(query.get("email"), faults)
-        page_size_ = _LIST_CUSTOMERS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_CUSTOMERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_CUSTOMERS_SORT.read(query.get("sort"), faults)
+        email_ = LIST_CUSTOMERS_EMAIL.read(query.get("email"), faults)
+        page_size_ = LIST_CUSTOMERS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_CUSTOMERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_CUSTOMERS_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_customers(
@@ -1182,15 +975,15 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_EXPENSES_QUERY, faults)
-        budget_id_ = _LIST_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
-        category_ = _LIST_EXPENSES_CATEGORY.read(query.get("category"), faults)
-        currency_ = _LIST_EXPENSES_CURRENCY.read(query.get("currency"), faults)
-        from__ = _LIST_EXPENSES_FROM_.read(query.get("from"), faults)
-        page_size_ = _LIST_EXPENSES_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_EXPENSES_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_EXPENSES_SORT.read(query.get("sort"), faults)
-        tag_ = _LIST_EXPENSES_TAG.read(query.get("tag"), faults)
-        to_ = _LIST_EXPENSES_TO.read(query.get("to"), faults)
+        budget_id_ = LIST_EXPENSES_BUDGET_ID.read(query.get("budgetId"), faults)
+        category_ = LIST_EXPENSES_CATEGORY.read(query.get("category"), faults)
+        currency_ = LIST_EXPENSES_CURRENCY.read(query.get("currency"), faults)
+        from__ = LIST_EXPENSES_FROM_.read(query.get("from"), faults)
+        page_size_ = LIST_EXPENSES_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_EXPENSES_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_EXPENSES_SORT.read(query.get("sort"), faults)
+        tag_ = LIST_EXPENSES_TAG.read(query.get("tag"), faults)
+        to_ = LIST_EXPENSES_TO.read(query.get("to"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_expenses(
@@ -1215,17 +1008,17 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.LIST_EXPENSES_BY_BUDGET)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _LIST_EXPENSES_BY_BUDGET_ID.read(request.args[0], faults)
+        id_ = LIST_EXPENSES_BY_BUDGET_ID.read(request.args[0], faults)
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_EXPENSES_BY_BUDGET_QUERY, faults)
-        category_ = _LIST_EXPENSES_BY_BUDGET_CATEGORY.read(query.get("category"), faults)
-        from__ = _LIST_EXPENSES_BY_BUDGET_FROM_.read(query.get("from"), faults)
-        page_size_ = _LIST_EXPENSES_BY_BUDGET_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_EXPENSES_BY_BUDGET_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_EXPENSES_BY_BUDGET_SORT.read(query.get("sort"), faults)
-        tag_ = _LIST_EXPENSES_BY_BUDGET_TAG.read(query.get("tag"), faults)
-        to_ = _LIST_EXPENSES_BY_BUDGET_TO.read(query.get("to"), faults)
+        category_ = LIST_EXPENSES_BY_BUDGET_CATEGORY.read(query.get("category"), faults)
+        from__ = LIST_EXPENSES_BY_BUDGET_FROM_.read(query.get("from"), faults)
+        page_size_ = LIST_EXPENSES_BY_BUDGET_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_EXPENSES_BY_BUDGET_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_EXPENSES_BY_BUDGET_SORT.read(query.get("sort"), faults)
+        tag_ = LIST_EXPENSES_BY_BUDGET_TAG.read(query.get("tag"), faults)
+        to_ = LIST_EXPENSES_BY_BUDGET_TO.read(query.get("to"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_expenses_by_budget(
@@ -1252,11 +1045,11 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_NOTIFICATIONS_QUERY, faults)
-        kind_ = _LIST_NOTIFICATIONS_KIND.read(query.get("kind"), faults)
-        page_size_ = _LIST_NOTIFICATIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_NOTIFICATIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_NOTIFICATIONS_SORT.read(query.get("sort"), faults)
-        unread_ = _LIST_NOTIFICATIONS_UNREAD.read(query.get("unread"), faults)
+        kind_ = LIST_NOTIFICATIONS_KIND.read(query.get("kind"), faults)
+        page_size_ = LIST_NOTIFICATIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_NOTIFICATIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_NOTIFICATIONS_SORT.read(query.get("sort"), faults)
+        unread_ = LIST_NOTIFICATIONS_UNREAD.read(query.get("unread"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_notifications(
@@ -1280,12 +1073,12 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_ORDERS_QUERY, faults)
-        currency_ = _LIST_ORDERS_CURRENCY.read(query.get("currency"), faults)
-        customer_id_ = _LIST_ORDERS_CUSTOMER_ID.read(query.get("customerId"), faults)
-        page_size_ = _LIST_ORDERS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_ORDERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_ORDERS_SORT.read(query.get("sort"), faults)
-        status_ = _LIST_ORDERS_STATUS.read(query.get("status"), faults)
+        currency_ = LIST_ORDERS_CURRENCY.read(query.get("currency"), faults)
+        customer_id_ = LIST_ORDERS_CUSTOMER_ID.read(query.get("customerId"), faults)
+        page_size_ = LIST_ORDERS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_ORDERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_ORDERS_SORT.read(query.get("sort"), faults)
+        status_ = LIST_ORDERS_STATUS.read(query.get("status"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_orders(
@@ -1310,9 +1103,9 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_SESSIONS_QUERY, faults)
-        page_size_ = _LIST_SESSIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_SESSIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_SESSIONS_SORT.read(query.get("sort"), faults)
+        page_size_ = LIST_SESSIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_SESSIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_SESSIONS_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_sessions(
@@ -1329,11 +1122,11 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_TASKS_QUERY, faults)
-        kind_ = _LIST_TASKS_KIND.read(query.get("kind"), faults)
-        page_size_ = _LIST_TASKS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_TASKS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_TASKS_SORT.read(query.get("sort"), faults)
-        status_ = _LIST_TASKS_STATUS.read(query.get("status"), faults)
+        kind_ = LIST_TASKS_KIND.read(query.get("kind"), faults)
+        page_size_ = LIST_TASKS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_TASKS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_TASKS_SORT.read(query.get("sort"), faults)
+        status_ = LIST_TASKS_STATUS.read(query.get("status"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_tasks(
@@ -1357,13 +1150,13 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_TRANSACTIONS_QUERY, faults)
-        budget_id_ = _LIST_TRANSACTIONS_BUDGET_ID.read(query.get("budgetId"), faults)
-        currency_ = _LIST_TRANSACTIONS_CURRENCY.read(query.get("currency"), faults)
-        kind_ = _LIST_TRANSACTIONS_KIND.read(query.get("kind"), faults)
-        order_id_ = _LIST_TRANSACTIONS_ORDER_ID.read(query.get("orderId"), faults)
-        page_size_ = _LIST_TRANSACTIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_TRANSACTIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        sort_ = _LIST_TRANSACTIONS_SORT.read(query.get("sort"), faults)
+        budget_id_ = LIST_TRANSACTIONS_BUDGET_ID.read(query.get("budgetId"), faults)
+        currency_ = LIST_TRANSACTIONS_CURRENCY.read(query.get("currency"), faults)
+        kind_ = LIST_TRANSACTIONS_KIND.read(query.get("kind"), faults)
+        order_id_ = LIST_TRANSACTIONS_ORDER_ID.read(query.get("orderId"), faults)
+        page_size_ = LIST_TRANSACTIONS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_TRANSACTIONS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        sort_ = LIST_TRANSACTIONS_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_transactions(
@@ -1389,11 +1182,11 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _LIST_USERS_QUERY, faults)
-        email_ = _LIST_USERS_EMAIL.read(query.get("email"), faults)
-        page_size_ = _LIST_USERS_PAGE_SIZE.read(query.get("pageSize"), faults)
-        page_token_ = _LIST_USERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
-        role_ = _LIST_USERS_ROLE.read(query.get("role"), faults)
-        sort_ = _LIST_USERS_SORT.read(query.get("sort"), faults)
+        email_ = LIST_USERS_EMAIL.read(query.get("email"), faults)
+        page_size_ = LIST_USERS_PAGE_SIZE.read(query.get("pageSize"), faults)
+        page_token_ = LIST_USERS_PAGE_TOKEN.read(query.get("pageToken"), faults)
+        role_ = LIST_USERS_ROLE.read(query.get("role"), faults)
+        sort_ = LIST_USERS_SORT.read(query.get("sort"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_list_users(
@@ -1418,7 +1211,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_LOGIN_INPUT.read(raw, faults)
+        body_ = READ_LOGIN_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_login(call, {"body": body_})
@@ -1457,7 +1250,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.MARK_NOTIFICATION_READ)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _MARK_NOTIFICATION_READ_ID.read(request.args[0], faults)
+        id_ = MARK_NOTIFICATION_READ_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -1476,7 +1269,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_REFRESH_INPUT.read(raw, faults)
+        body_ = READ_REFRESH_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_refresh_tokens(call, {"body": body_})
@@ -1492,7 +1285,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_REGISTER_INPUT.read(raw, faults)
+        body_ = READ_REGISTER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_register(call, {"body": body_})
@@ -1518,8 +1311,8 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.REMOVE_BUDGET_MEMBER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _REMOVE_BUDGET_MEMBER_ID.read(request.args[0], faults)
-        user_id_ = _REMOVE_BUDGET_MEMBER_USER_ID.read(request.args[1], faults)
+        id_ = REMOVE_BUDGET_MEMBER_ID.read(request.args[0], faults)
+        user_id_ = REMOVE_BUDGET_MEMBER_USER_ID.read(request.args[1], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -1538,7 +1331,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_EMAIL_INPUT.read(raw, faults)
+        body_ = READ_EMAIL_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         await run_resend_verification(call, {"body": body_})
@@ -1554,7 +1347,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_RESET_PASSWORD_INPUT.read(raw, faults)
+        body_ = READ_RESET_PASSWORD_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         await run_reset_password(call, {"body": body_})
@@ -1566,7 +1359,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.RETRY_TASK)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _RETRY_TASK_ID.read(request.args[0], faults)
+        id_ = RETRY_TASK_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -1581,7 +1374,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.REVERSE_TRANSACTION)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _REVERSE_TRANSACTION_ID.read(request.args[0], faults)
+        id_ = REVERSE_TRANSACTION_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -1598,7 +1391,7 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.REVOKE_SESSION)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _REVOKE_SESSION_ID.read(request.args[0], faults)
+        id_ = REVOKE_SESSION_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
@@ -1617,7 +1410,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_EXPENSE_QUERY.read(raw, faults)
+        body_ = READ_EXPENSE_QUERY.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_search_expenses(call, {"body": body_})
@@ -1629,13 +1422,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.SEND_CHAT_MESSAGE)
         await gate.admit(call)
         faults: list[InputError] = []
-        room_ = _SEND_CHAT_MESSAGE_ROOM.read(request.args[0], faults)
+        room_ = SEND_CHAT_MESSAGE_ROOM.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_CHAT_MESSAGE_INPUT.read(raw, faults)
+        body_ = READ_CHAT_MESSAGE_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_send_chat_message(call, {"room": room_, "body": body_})
@@ -1652,7 +1445,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_NOTIFICATION_INPUT.read(raw, faults)
+        body_ = READ_NOTIFICATION_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_send_notification(call, {"body": body_})
@@ -1664,14 +1457,14 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.SET_BUDGET_MEMBER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _SET_BUDGET_MEMBER_ID.read(request.args[0], faults)
-        user_id_ = _SET_BUDGET_MEMBER_USER_ID.read(request.args[1], faults)
+        id_ = SET_BUDGET_MEMBER_ID.read(request.args[0], faults)
+        user_id_ = SET_BUDGET_MEMBER_USER_ID.read(request.args[1], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_BUDGET_MEMBER_INPUT.read(raw, faults)
+        body_ = READ_BUDGET_MEMBER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_set_budget_member(call, {"id": id_, "user_id": user_id_, "body": body_})
@@ -1683,13 +1476,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.SET_ORDER_STATUS)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _SET_ORDER_STATUS_ID.read(request.args[0], faults)
+        id_ = SET_ORDER_STATUS_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_ORDER_STATUS_INPUT.read(raw, faults)
+        body_ = READ_ORDER_STATUS_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_set_order_status(call, {"id": id_, "body": body_})
@@ -1701,13 +1494,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.SET_USER_ROLE)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _SET_USER_ROLE_ID.read(request.args[0], faults)
+        id_ = SET_USER_ROLE_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_USER_ROLE_INPUT.read(raw, faults)
+        body_ = READ_USER_ROLE_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_set_user_role(call, {"id": id_, "body": body_})
@@ -1722,7 +1515,7 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _STREAM_NOTIFICATIONS_QUERY, faults)
-        last_event_id_ = _STREAM_NOTIFICATIONS_LAST_EVENT_ID.read(
+        last_event_id_ = STREAM_NOTIFICATIONS_LAST_EVENT_ID.read(
             request.header("last-event-id"), faults
         )
         if faults:
@@ -1739,9 +1532,9 @@ def routes(gate: Gate) -> Router:
         query = request.query()
         if query:
             unknown_parameters(query, _SUGGEST_EXPENSES_QUERY, faults)
-        field_ = _SUGGEST_EXPENSES_FIELD.read(query.get("field"), faults)
-        limit_ = _SUGGEST_EXPENSES_LIMIT.read(query.get("limit"), faults)
-        text_ = _SUGGEST_EXPENSES_TEXT.read(query.get("text"), faults)
+        field_ = SUGGEST_EXPENSES_FIELD.read(query.get("field"), faults)
+        limit_ = SUGGEST_EXPENSES_LIMIT.read(query.get("limit"), faults)
+        text_ = SUGGEST_EXPENSES_TEXT.read(query.get("text"), faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_suggest_expenses(call, {"field": field_, "limit": limit_, "text": text_})
@@ -1753,13 +1546,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.UPDATE_BUDGET)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _UPDATE_BUDGET_ID.read(request.args[0], faults)
+        id_ = UPDATE_BUDGET_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_BUDGET_INPUT.read(raw, faults)
+        body_ = READ_BUDGET_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_update_budget(call, {"id": id_, "body": body_})
@@ -1771,13 +1564,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.UPDATE_CUSTOMER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _UPDATE_CUSTOMER_ID.read(request.args[0], faults)
+        id_ = UPDATE_CUSTOMER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_CUSTOMER_INPUT.read(raw, faults)
+        body_ = READ_CUSTOMER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_update_customer(call, {"id": id_, "body": body_})
@@ -1789,13 +1582,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.UPDATE_EXPENSE)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _UPDATE_EXPENSE_ID.read(request.args[0], faults)
+        id_ = UPDATE_EXPENSE_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_EXPENSE_UPDATE.read(raw, faults)
+        body_ = READ_EXPENSE_UPDATE.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_update_expense(call, {"id": id_, "body": body_})
@@ -1807,13 +1600,13 @@ def routes(gate: Gate) -> Router:
         call = request.call(operations.UPDATE_ORDER)
         await gate.admit(call)
         faults: list[InputError] = []
-        id_ = _UPDATE_ORDER_ID.read(request.args[0], faults)
+        id_ = UPDATE_ORDER_ID.read(request.args[0], faults)
         if request.scope["query_string"]:
             no_parameters(request.query(), faults)
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_ORDER_INPUT.read(raw, faults)
+        body_ = READ_ORDER_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_update_order(call, {"id": id_, "body": body_})
@@ -1830,7 +1623,7 @@ def routes(gate: Gate) -> Router:
         request.conditions(call, faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_PROFILE_INPUT.read(raw, faults)
+        body_ = READ_PROFILE_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         answer = await run_update_profile(call, {"body": body_})
@@ -1846,7 +1639,7 @@ def routes(gate: Gate) -> Router:
             no_parameters(request.query(), faults)
         request.media_type(("application/json",))
         raw = await request.body(1048576)
-        body_ = _READ_MAILED_TOKEN_INPUT.read(raw, faults)
+        body_ = READ_MAILED_TOKEN_INPUT.read(raw, faults)
         if faults:
             raise InvalidInput(errors=faults)
         await run_verify_email(call, {"body": body_})

@@ -2,7 +2,10 @@
 
 It names the request, answers health, metrics and CORS, turns every refusal into a problem, sets the
 headers that every answer carries, and writes the log line and the metrics. What the compiled router
-does not know goes to `fallback` (connexion: /docs and the served spec), else it is a 404 or a 405.
+does not know is a gateway's (GraphQL), a page, connexion's (/docs), or else a 404 or a 405. Sockets
+go to the one application that is given for them.
+
+Long because it is the one place where the order of all this is seen.
 """
 
 from __future__ import annotations
@@ -94,6 +97,8 @@ class Interpreter(Protocol):
 
 
 Pages = Mapping[str, Callable[[], Awaitable[Response]]]
+# Path → method → what answers there beside the contract's table. It may name the call it made.
+Gateways = Mapping[str, Mapping[str, Callable[[Request], Awaitable[Response]]]]
 
 
 class Edge:
@@ -108,6 +113,8 @@ class Edge:
         log: RequestLog,
         monitor: Monitor | None,
         pages: Pages,
+        gateways: Gateways,
+        sockets: Asgi | None,
         lifespan: Lifespan,
         limiter: Limiter,
         documents: Asgi | None,
@@ -122,6 +129,8 @@ class Edge:
         self._log = log
         self._monitor = monitor
         self._pages = pages
+        self._gateways = gateways
+        self._sockets = sockets
         self._lifespan = lifespan
         self._limiter = limiter
         self._documents = documents
@@ -138,8 +147,13 @@ class Edge:
         elif kind == "lifespan":
             await self._life(receive, send)
         elif kind == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "no sockets here"})
+            # Behind a proxy the address that limits count by is the client's.
+            address = self._address(scope, dict(scope["headers"]))
+            if self._sockets is not None:
+                await self._sockets({**scope, "client": (address, 0)}, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": "no sockets here"})
 
     async def _life(self, receive: Receive, send: Send) -> None:
         while True:
@@ -213,6 +227,12 @@ class Edge:
     async def _elsewhere(self, path: str, request: Request) -> Response:
         """What is no compiled route: own pages, connexion's documents, the interpreted contract."""
         method = request.scope["method"]
+        gateway = self._gateways.get(path)
+        if gateway is not None:
+            route = gateway.get(method)
+            if route is None:
+                return self._other_method(request.scope, request.headers, gateway)
+            return await route(request)
         page = self._pages.get(path)
         if page is not None:
             if method != "GET":
@@ -320,12 +340,12 @@ class Edge:
         self, scope: Scope, request: Request, operation: Operation, status: int, began: float
     ) -> None:
         seconds = perf_counter() - began
-        self._metrics.observe(operation.id, "rest", status, seconds)
+        self._metrics.observe(operation.id, request.protocol, status, seconds)
         call: Call | None = request.call_made
         self._log.write(
             request_id=request.request_id,
             traceparent=request.traceparent,
-            protocol="rest",
+            protocol=request.protocol,
             operation=operation.id,
             status=status,
             seconds=seconds,

@@ -51,6 +51,7 @@ class Request:
         "args",
         "call_made",
         "headers",
+        "protocol",
         "receive",
         "request_id",
         "scope",
@@ -75,6 +76,8 @@ class Request:
         self.traceparent = traceparent
         self.address = address
         self.call_made: Call | None = None
+        # As the log and the metrics name it.
+        self.protocol = "rest"
 
     def call(self, operation: Operation) -> Call:
         """The call that this request makes: who says to be calling, and under which conditions."""

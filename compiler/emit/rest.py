@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from compiler.emit.inputs import body_name, param_name, read_parameters, shout
 from compiler.emit.lines import Module, literal
 from compiler.emit.models import is_json
 from compiler.emit.types import (
-    PIPELINE_HEADERS,
     Names,
     json_body,
     raw_operation,
@@ -29,9 +29,7 @@ class _Rest:
         self.names = Names.of(contract)
         self.schemas = {schema.name: schema for schema in contract.schemas}
         self.module = Module("rest.py", "The REST routes, compiled.")
-        self.bodies: dict[str, str] = {}
         self.writers: dict[str, str] = {}
-        self.params: list[tuple[str, str]] = []
 
     def text(self) -> str:
         module = self.module
@@ -66,51 +64,18 @@ class _Rest:
         module.use("generated", "operations")
         rest = operation.rest
         assert rest is not None
-        for parameter in self._read(operation):
-            param = module.use("runtime.decode", "Param")
-            pointer = {"path": f"path:{parameter.name}", "query": f"?{parameter.name}"}.get(
-                parameter.location, f"{parameter.location}:{parameter.name}"
-            )
-            options = ", required=True" if parameter.required else ""
-            if parameter.has_default:
-                options += f", default={self._default(parameter)}"
-            module.line(
-                f"{self._param(operation, parameter)} = {param}({literal(parameter.name)}, "
-                f"{literal(pointer)}, {self._parser(parameter.type, parameter)}{options})"
-            )
         query = [p.name for p in rest.parameters if p.location == "query"]
         ticket = ticket_name(self.contract, operation)
         query += [ticket] if ticket else []
         if query:
             module.line(f"_{operation.python.upper()}_QUERY = frozenset(({literal(query)[1:-1]},))")
-        if rest.body and json_body(operation):
-            type = rest.body.content[0].type
-            annotation = self.names.annotation(module, type, typing_only=False)
-            if annotation not in self.bodies:
-                self.bodies[annotation] = f"_READ_{_shout(annotation)}"
-                reader = module.use("runtime.decode", "JsonBody")
-                module.line(
-                    f"{self.bodies[annotation]}: {reader}[{annotation}] = {reader}({annotation})"
-                )
         media = success_media(operation)
         if media and is_json(media.name):
             annotation = self.names.annotation(module, media.type, typing_only=False)
             if annotation not in self.writers:
-                self.writers[annotation] = f"_WRITE_{_shout(annotation)}"
+                self.writers[annotation] = f"_WRITE_{shout(annotation)}"
                 writer = module.use("runtime.encode", "json_writer")
                 module.line(f"{self.writers[annotation]} = {writer}({annotation})")
-
-    def _read(self, operation: Operation) -> list[Parameter]:
-        """The parameters that the route itself reads; those of the pipeline are the request's."""
-        assert operation.rest is not None
-        return [
-            p
-            for p in operation.rest.parameters
-            if not (p.location == "header" and p.name.lower() in PIPELINE_HEADERS)
-        ]
-
-    def _param(self, operation: Operation, parameter: Parameter) -> str:
-        return f"_{operation.python.upper()}_{parameter.python.upper()}"
 
     def _resolved(self, type: Type) -> tuple[Type, str | None]:
         name = None
@@ -118,43 +83,6 @@ class _Rest:
             name = type.ref
             type = self.schemas[type.ref].type
         return type, name
-
-    def _default(self, parameter: Parameter) -> str:
-        type, name = self._resolved(parameter.type)
-        if type.enum and name:
-            self.module.use("generated.models", self.names.schemas[name])
-            return f"{self.names.schemas[name]}({literal(parameter.default)})"
-        return literal(parameter.default)
-
-    def _parser(self, type: Type, parameter: Parameter) -> str:
-        """The call that makes a text's parser, from runtime.decode."""
-        type, name = self._resolved(type)
-        bounds = type.bounds
-        use = self.module.use
-        if type.enum and name and type.kind == "string":
-            enum = use("generated.models", self.names.schemas[name])
-            return f"{use('runtime.decode', 'choice')}({enum})"
-        if type.enum:
-            return f"{use('runtime.decode', 'one_of')}({literal(type.enum)[1:-1]})"
-        if type.kind in ("integer", "number"):
-            least, most = bounds.minimum, bounds.maximum
-            return f"{use('runtime.decode', type.kind)}({literal(least)}, {literal(most)})"
-        if type.kind == "boolean":
-            return f"{use('runtime.decode', 'boolean')}()"
-        if type.kind == "array" and type.item:
-            inner = self._parser(type.item, parameter)
-            separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(parameter.style, ",")
-            return (
-                f"{use('runtime.decode', 'array')}({inner}, {literal(bounds.min_items)}, "
-                f"{literal(bounds.max_items)}, {literal(separator)})"
-            )
-        maker = {"date": "day", "date-time": "moment", "decimal": "decimal"}.get(
-            type.format or "", "text"
-        )
-        return (
-            f"{use('runtime.decode', maker)}({literal(bounds.min_length)}, "
-            f"{literal(bounds.max_length)}, {literal(bounds.pattern)})"
-        )
 
     # --- a route ---
 
@@ -183,7 +111,7 @@ class _Rest:
         rest = operation.rest
         assert rest is not None
         taken: list[tuple[str, str]] = []
-        read = self._read(operation)
+        read = read_parameters(operation)
         body = rest.body
         query = any(p.location == "query" for p in read) or ticket_name(self.contract, operation)
         module.line(f"faults: list[{module.use('runtime.problem', 'InputError')}] = []")
@@ -229,7 +157,8 @@ class _Rest:
         self, operation: Operation, parameter: Parameter, source: str, taken: list[tuple[str, str]]
     ) -> None:
         local = f"{parameter.python}_"
-        self.module.line(f"{local} = {self._param(operation, parameter)}.read({source}, faults)")
+        param = self.module.use("generated.inputs", param_name(operation, parameter))
+        self.module.line(f"{local} = {param}.read({source}, faults)")
         taken.append((parameter.python, local))
 
     def _body(self, operation: Operation, taken: list[tuple[str, str]]) -> None:
@@ -239,10 +168,10 @@ class _Rest:
         media = tuple(content.name for content in body.content)
         taken_media = f"request.media_type({literal(media)})"
         if json_body(operation):
-            annotation = self.names.annotation(module, body.content[0].type, typing_only=False)
+            annotation = self.names.annotation(module, body.content[0].type)
             module.line(taken_media)
             module.line(f"raw = await request.body({operation.body_limit})")
-            reader = f"{self.bodies[annotation]}.read(raw, faults)"
+            reader = module.use("generated.inputs", body_name(annotation)) + ".read(raw, faults)"
             module.line(f"body_ = {reader}" + ("" if body.required else " if raw else None"))
         else:
             upload = module.use("runtime.upload", "Upload")
@@ -316,8 +245,3 @@ class _Rest:
             parts.append(field.python)
             type = field.type
         return ".".join(parts)
-
-
-def _shout(annotation: str) -> str:
-    snake = "".join(f"_{c}" if c.isupper() else c for c in annotation)
-    return "".join(c if c.isalnum() else "_" for c in snake).strip("_").upper()
