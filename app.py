@@ -5,6 +5,7 @@ Long because it is one table that is read from top to bottom, with nothing wired
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -209,6 +210,7 @@ class Platform:
         self.fanout = fanout
         self.passwords = passwords
         self.ready = False
+        self._rebuilding: asyncio.Task[None] | None = None
         self.bus = EmbeddedBus(database)
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
         self.edge = Edge(
@@ -248,7 +250,18 @@ class Platform:
     async def start(self) -> None:
         """Begins to deliver events; ready when it returns."""
         await self.bus.start(self.consumers)
+        if self.index.needs_rebuild:
+            self._rebuilding = asyncio.create_task(self._rebuild())
         self.ready = True
+
+    async def _rebuild(self) -> None:
+        """Fills an index that began empty: it is new, or what was there could not be read."""
+        try:
+            found = await self.search.rebuild()
+        except Exception:
+            logger.exception("the search index was not filled: run reindexSearch")
+        else:
+            logger.info("the search index holds %d expenses", found)
 
     def drain(self) -> None:
         """Says that no new work is wanted, and ends what listens."""
@@ -258,6 +271,9 @@ class Platform:
     async def stop(self) -> None:
         """Takes no new work, lets what runs end, and closes the stores."""
         self.drain()
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+            await asyncio.gather(self._rebuilding, return_exceptions=True)
         await self.bus.stop()
         await self.index.close()
         self.monitor.close()

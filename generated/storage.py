@@ -724,21 +724,6 @@ ACCOUNT_BALANCE: Table[AccountBalance] = Table(
         'CREATE INDEX "account_balances:owner_id:currency" ON "account_balances" '
         '("owner_id", "currency", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "credit", "currency", "debit", '
-        '"owner_id", "updated_at" FROM "account_balances"'
-    ),
-    insert=(
-        'INSERT INTO "account_balances" ("id", "version", "created_at", "credit", '
-        '"currency", "debit", "owner_id", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, '
-        "?)"
-    ),
-    update=(
-        'UPDATE "account_balances" SET "version" = ?, "created_at" = ?, "credit" = ?, '
-        '"currency" = ?, "debit" = ?, "owner_id" = ?, "updated_at" = ? WHERE "id" = ? '
-        'AND "version" = ?'
-    ),
-    delete=('DELETE FROM "account_balances" WHERE "id" = ? AND "version" = ?'),
     encode=_account_balance_row,
     decode=_account_balance,
     cells={
@@ -789,24 +774,6 @@ BUDGET: Table[BudgetRecord] = Table(
         'NULL, PRIMARY KEY ("value", "id")) STRICT, WITHOUT ROWID',
         'CREATE INDEX "budgets__visibleTo:id" ON "budgets__visibleTo" ("id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "currency", "ends_on", "limit", '
-        '"members", "name", "owner_id", "period", "spent", "starts_on", "updated_at", '
-        '"counted", "counted_from", "currency_fixed" FROM "budgets"'
-    ),
-    insert=(
-        'INSERT INTO "budgets" ("id", "version", "created_at", "currency", "ends_on", '
-        '"limit", "members", "name", "owner_id", "period", "spent", "starts_on", '
-        '"updated_at", "counted", "counted_from", "currency_fixed") VALUES (?, ?, ?, '
-        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "budgets" SET "version" = ?, "created_at" = ?, "currency" = ?, '
-        '"ends_on" = ?, "limit" = ?, "members" = ?, "name" = ?, "owner_id" = ?, '
-        '"period" = ?, "spent" = ?, "starts_on" = ?, "updated_at" = ?, "counted" = ?, '
-        '"counted_from" = ?, "currency_fixed" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "budgets" WHERE "id" = ? AND "version" = ?'),
     encode=_budget_row,
     decode=_budget,
     cells={
@@ -862,21 +829,6 @@ BUDGET_COUNTER: Table[BudgetCounter] = Table(
         'CREATE INDEX "budget_counters:budget_id:day" ON "budget_counters" '
         '("budget_id", "day", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "amount", "budget_id", "category", "count", '
-        '"created_at", "currency", "day", "updated_at" FROM "budget_counters"'
-    ),
-    insert=(
-        'INSERT INTO "budget_counters" ("id", "version", "amount", "budget_id", '
-        '"category", "count", "created_at", "currency", "day", "updated_at") VALUES '
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "budget_counters" SET "version" = ?, "amount" = ?, "budget_id" = ?, '
-        '"category" = ?, "count" = ?, "created_at" = ?, "currency" = ?, "day" = ?, '
-        '"updated_at" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "budget_counters" WHERE "id" = ? AND "version" = ?'),
     encode=_budget_counter_row,
     decode=_budget_counter,
     cells={
@@ -925,23 +877,6 @@ BUDGET_INVITATION: Table[BudgetInvitation] = Table(
         'CREATE INDEX "budget_invitations:email:created_at" ON "budget_invitations" '
         '("email", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "budget_id", "created_at", "email", "expires_at", '
-        '"invited_by", "role", "token_hash", "updated_at", "used_at" FROM '
-        '"budget_invitations"'
-    ),
-    insert=(
-        'INSERT INTO "budget_invitations" ("id", "version", "budget_id", '
-        '"created_at", "email", "expires_at", "invited_by", "role", "token_hash", '
-        '"updated_at", "used_at") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "budget_invitations" SET "version" = ?, "budget_id" = ?, "created_at" '
-        '= ?, "email" = ?, "expires_at" = ?, "invited_by" = ?, "role" = ?, '
-        '"token_hash" = ?, "updated_at" = ?, "used_at" = ? WHERE "id" = ? AND '
-        '"version" = ?'
-    ),
-    delete=('DELETE FROM "budget_invitations" WHERE "id" = ? AND "version" = ?'),
     encode=_budget_invitation_row,
     decode=_budget_invitation,
     cells={
@@ -974,20 +909,6 @@ BUDGET_THRESHOLD: Table[BudgetThreshold] = Table(
         'CREATE INDEX "budget_thresholds:budget_id:period_start" ON '
         '"budget_thresholds" ("budget_id", "period_start", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "budget_id", "created_at", "percent", '
-        '"period_start", "updated_at" FROM "budget_thresholds"'
-    ),
-    insert=(
-        'INSERT INTO "budget_thresholds" ("id", "version", "budget_id", "created_at", '
-        '"percent", "period_start", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "budget_thresholds" SET "version" = ?, "budget_id" = ?, "created_at" '
-        '= ?, "percent" = ?, "period_start" = ?, "updated_at" = ? WHERE "id" = ? AND '
-        '"version" = ?'
-    ),
-    delete=('DELETE FROM "budget_thresholds" WHERE "id" = ? AND "version" = ?'),
     encode=_budget_threshold_row,
     decode=_budget_threshold,
     cells={
@@ -1016,19 +937,6 @@ CHAT_MESSAGE: Table[ChatMessage] = Table(
         'CREATE INDEX "chat_messages:room:created_at" ON "chat_messages" ("room", '
         '"created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "author_id", "created_at", "room", "text", '
-        '"updated_at" FROM "chat_messages"'
-    ),
-    insert=(
-        'INSERT INTO "chat_messages" ("id", "version", "author_id", "created_at", '
-        '"room", "text", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "chat_messages" SET "version" = ?, "author_id" = ?, "created_at" = ?, '
-        '"room" = ?, "text" = ?, "updated_at" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "chat_messages" WHERE "id" = ? AND "version" = ?'),
     encode=_chat_message_row,
     decode=_chat_message,
     cells={
@@ -1057,20 +965,6 @@ CUSTOMER: Table[Customer] = Table(
         'CREATE INDEX "customers:name" ON "customers" ("name", "id")',
         'CREATE INDEX "customers:email" ON "customers" ("email", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "address", "created_at", "email", "name", "phone", '
-        '"updated_at" FROM "customers"'
-    ),
-    insert=(
-        'INSERT INTO "customers" ("id", "version", "address", "created_at", "email", '
-        '"name", "phone", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "customers" SET "version" = ?, "address" = ?, "created_at" = ?, '
-        '"email" = ?, "name" = ?, "phone" = ?, "updated_at" = ? WHERE "id" = ? AND '
-        '"version" = ?'
-    ),
-    delete=('DELETE FROM "customers" WHERE "id" = ? AND "version" = ?'),
     encode=_customer_row,
     decode=_customer,
     cells={
@@ -1123,24 +1017,6 @@ EXPENSE: Table[Expense] = Table(
         'PRIMARY KEY ("value", "id")) STRICT, WITHOUT ROWID',
         'CREATE INDEX "expenses__tags:id" ON "expenses__tags" ("id")',
     ),
-    select=(
-        'SELECT "id", "version", "amount", "budget_id", "category", "created_at", '
-        '"currency", "description", "external_id", "note", "owner_id", "spent_on", '
-        '"tags", "updated_at" FROM "expenses"'
-    ),
-    insert=(
-        'INSERT INTO "expenses" ("id", "version", "amount", "budget_id", "category", '
-        '"created_at", "currency", "description", "external_id", "note", "owner_id", '
-        '"spent_on", "tags", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '
-        "?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "expenses" SET "version" = ?, "amount" = ?, "budget_id" = ?, '
-        '"category" = ?, "created_at" = ?, "currency" = ?, "description" = ?, '
-        '"external_id" = ?, "note" = ?, "owner_id" = ?, "spent_on" = ?, "tags" = ?, '
-        '"updated_at" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "expenses" WHERE "id" = ? AND "version" = ?'),
     encode=_expense_row,
     decode=_expense,
     cells={
@@ -1177,16 +1053,6 @@ IMPORT_CHUNK: Table[ImportChunk] = Table(
         '"updated_at" TEXT NOT NULL) STRICT',
         'CREATE INDEX "import_chunks:created_at" ON "import_chunks" ("created_at", "id")',
     ),
-    select=('SELECT "id", "version", "created_at", "rows", "updated_at" FROM "import_chunks"'),
-    insert=(
-        'INSERT INTO "import_chunks" ("id", "version", "created_at", "rows", '
-        '"updated_at") VALUES (?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "import_chunks" SET "version" = ?, "created_at" = ?, "rows" = ?, '
-        '"updated_at" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "import_chunks" WHERE "id" = ? AND "version" = ?'),
     encode=_import_chunk_row,
     decode=_import_chunk,
     cells={
@@ -1224,21 +1090,6 @@ MAILED_TOKEN: Table[MailedToken] = Table(
         'CREATE INDEX "mailed_tokens:user_id:created_at" ON "mailed_tokens" '
         '("user_id", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "expires_at", "purpose", "token_hash", '
-        '"updated_at", "used_at", "user_id" FROM "mailed_tokens"'
-    ),
-    insert=(
-        'INSERT INTO "mailed_tokens" ("id", "version", "created_at", "expires_at", '
-        '"purpose", "token_hash", "updated_at", "used_at", "user_id") VALUES (?, ?, '
-        "?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "mailed_tokens" SET "version" = ?, "created_at" = ?, "expires_at" = '
-        '?, "purpose" = ?, "token_hash" = ?, "updated_at" = ?, "used_at" = ?, '
-        '"user_id" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "mailed_tokens" WHERE "id" = ? AND "version" = ?'),
     encode=_mailed_token_row,
     decode=_mailed_token,
     cells={
@@ -1284,22 +1135,6 @@ NOTIFICATION: Table[NotificationRecord] = Table(
         'CREATE INDEX "notifications:user_id:unread:created_at" ON "notifications" '
         '("user_id", "unread", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "body", "created_at", "kind", "read_at", '
-        '"subject_id", "title", "updated_at", "user_id", "unread" FROM '
-        '"notifications"'
-    ),
-    insert=(
-        'INSERT INTO "notifications" ("id", "version", "body", "created_at", "kind", '
-        '"read_at", "subject_id", "title", "updated_at", "user_id", "unread") VALUES '
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "notifications" SET "version" = ?, "body" = ?, "created_at" = ?, '
-        '"kind" = ?, "read_at" = ?, "subject_id" = ?, "title" = ?, "updated_at" = ?, '
-        '"user_id" = ?, "unread" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "notifications" WHERE "id" = ? AND "version" = ?'),
     encode=_notification_row,
     decode=_notification,
     cells={
@@ -1341,21 +1176,6 @@ NOTIFICATION_RECEIPT: Table[NotificationReceipt] = Table(
         'CREATE INDEX "notification_receipts:user_id:notification_id" ON '
         '"notification_receipts" ("user_id", "notification_id", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "deleted_at", "notification_id", '
-        '"read_at", "updated_at", "user_id" FROM "notification_receipts"'
-    ),
-    insert=(
-        'INSERT INTO "notification_receipts" ("id", "version", "created_at", '
-        '"deleted_at", "notification_id", "read_at", "updated_at", "user_id") VALUES '
-        "(?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "notification_receipts" SET "version" = ?, "created_at" = ?, '
-        '"deleted_at" = ?, "notification_id" = ?, "read_at" = ?, "updated_at" = ?, '
-        '"user_id" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "notification_receipts" WHERE "id" = ? AND "version" = ?'),
     encode=_notification_receipt_row,
     decode=_notification_receipt,
     cells={
@@ -1397,21 +1217,6 @@ ORDER: Table[Order] = Table(
         '"created_at", "id")',
         'CREATE INDEX "orders:status:created_at" ON "orders" ("status", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "currency", "customer_id", "lines", '
-        '"owner_id", "status", "total", "updated_at" FROM "orders"'
-    ),
-    insert=(
-        'INSERT INTO "orders" ("id", "version", "created_at", "currency", '
-        '"customer_id", "lines", "owner_id", "status", "total", "updated_at") VALUES '
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "orders" SET "version" = ?, "created_at" = ?, "currency" = ?, '
-        '"customer_id" = ?, "lines" = ?, "owner_id" = ?, "status" = ?, "total" = ?, '
-        '"updated_at" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "orders" WHERE "id" = ? AND "version" = ?'),
     encode=_order_row,
     decode=_order,
     cells={
@@ -1440,16 +1245,6 @@ PURGED_BUDGET: Table[PurgedBudget] = Table(
         'INTEGER NOT NULL, "created_at" TEXT NOT NULL, "updated_at" TEXT NOT NULL) '
         "STRICT",
     ),
-    select=('SELECT "id", "version", "created_at", "updated_at" FROM "purged_budgets"'),
-    insert=(
-        'INSERT INTO "purged_budgets" ("id", "version", "created_at", "updated_at") '
-        "VALUES (?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "purged_budgets" SET "version" = ?, "created_at" = ?, "updated_at" = '
-        '? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "purged_budgets" WHERE "id" = ? AND "version" = ?'),
     encode=_purged_budget_row,
     decode=_purged_budget,
     cells={
@@ -1488,24 +1283,6 @@ SESSION: Table[SessionRecord] = Table(
         'TEXT, "refresh_generation" INTEGER, "refresh_hash" TEXT) STRICT',
         'CREATE INDEX "sessions:user_id:created_at" ON "sessions" ("user_id", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "expires_at", "last_seen_at", '
-        '"revoked_at", "updated_at", "user_agent", "user_id", "password_changed_at", '
-        '"refresh_generation", "refresh_hash" FROM "sessions"'
-    ),
-    insert=(
-        'INSERT INTO "sessions" ("id", "version", "created_at", "expires_at", '
-        '"last_seen_at", "revoked_at", "updated_at", "user_agent", "user_id", '
-        '"password_changed_at", "refresh_generation", "refresh_hash") VALUES (?, ?, '
-        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "sessions" SET "version" = ?, "created_at" = ?, "expires_at" = ?, '
-        '"last_seen_at" = ?, "revoked_at" = ?, "updated_at" = ?, "user_agent" = ?, '
-        '"user_id" = ?, "password_changed_at" = ?, "refresh_generation" = ?, '
-        '"refresh_hash" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "sessions" WHERE "id" = ? AND "version" = ?'),
     encode=_session_row,
     decode=_session,
     cells={
@@ -1550,21 +1327,6 @@ SOCKET_TICKET: Table[SocketTicket] = Table(
         'CREATE INDEX "socket_tickets:user_id:created_at" ON "socket_tickets" '
         '("user_id", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "expires_at", "session_id", '
-        '"ticket_hash", "updated_at", "used_at", "user_id" FROM "socket_tickets"'
-    ),
-    insert=(
-        'INSERT INTO "socket_tickets" ("id", "version", "created_at", "expires_at", '
-        '"session_id", "ticket_hash", "updated_at", "used_at", "user_id") VALUES (?, '
-        "?, ?, ?, ?, ?, ?, ?, ?)"
-    ),
-    update=(
-        'UPDATE "socket_tickets" SET "version" = ?, "created_at" = ?, "expires_at" = '
-        '?, "session_id" = ?, "ticket_hash" = ?, "updated_at" = ?, "used_at" = ?, '
-        '"user_id" = ? WHERE "id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "socket_tickets" WHERE "id" = ? AND "version" = ?'),
     encode=_socket_ticket_row,
     decode=_socket_ticket,
     cells={
@@ -1611,24 +1373,6 @@ TASK: Table[TaskRecord] = Table(
         'CREATE INDEX "tasks:owner_id:created_at" ON "tasks" ("owner_id", "created_at", "id")',
         'CREATE INDEX "tasks:status:created_at" ON "tasks" ("status", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "attempts", "created_at", "error", "input", "kind", '
-        '"owner_id", "progress", "result", "status", "updated_at", "lease_until", '
-        '"runner_id" FROM "tasks"'
-    ),
-    insert=(
-        'INSERT INTO "tasks" ("id", "version", "attempts", "created_at", "error", '
-        '"input", "kind", "owner_id", "progress", "result", "status", "updated_at", '
-        '"lease_until", "runner_id") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '
-        "?)"
-    ),
-    update=(
-        'UPDATE "tasks" SET "version" = ?, "attempts" = ?, "created_at" = ?, "error" '
-        '= ?, "input" = ?, "kind" = ?, "owner_id" = ?, "progress" = ?, "result" = ?, '
-        '"status" = ?, "updated_at" = ?, "lease_until" = ?, "runner_id" = ? WHERE '
-        '"id" = ? AND "version" = ?'
-    ),
-    delete=('DELETE FROM "tasks" WHERE "id" = ? AND "version" = ?'),
     encode=_task_row,
     decode=_task,
     cells={
@@ -1682,23 +1426,6 @@ TRANSACTION: Table[Transaction] = Table(
         'CREATE INDEX "transactions:order_id:created_at" ON "transactions" '
         '("order_id", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "amount", "budget_id", "created_at", "currency", '
-        '"description", "kind", "order_id", "owner_id", "reversal_of", "updated_at" '
-        'FROM "transactions"'
-    ),
-    insert=(
-        'INSERT INTO "transactions" ("id", "version", "amount", "budget_id", '
-        '"created_at", "currency", "description", "kind", "order_id", "owner_id", '
-        '"reversal_of", "updated_at") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "transactions" SET "version" = ?, "amount" = ?, "budget_id" = ?, '
-        '"created_at" = ?, "currency" = ?, "description" = ?, "kind" = ?, "order_id" '
-        '= ?, "owner_id" = ?, "reversal_of" = ?, "updated_at" = ? WHERE "id" = ? AND '
-        '"version" = ?'
-    ),
-    delete=('DELETE FROM "transactions" WHERE "id" = ? AND "version" = ?'),
     encode=_transaction_row,
     decode=_transaction,
     cells={
@@ -1743,22 +1470,6 @@ USER: Table[UserRecord] = Table(
         'CREATE UNIQUE INDEX "users.email" ON "users" ("email")',
         'CREATE INDEX "users:role:created_at" ON "users" ("role", "created_at", "id")',
     ),
-    select=(
-        'SELECT "id", "version", "created_at", "email", "email_verified", "name", '
-        '"role", "updated_at", "password_changed_at", "password_hash" FROM "users"'
-    ),
-    insert=(
-        'INSERT INTO "users" ("id", "version", "created_at", "email", '
-        '"email_verified", "name", "role", "updated_at", "password_changed_at", '
-        '"password_hash") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    ),
-    update=(
-        'UPDATE "users" SET "version" = ?, "created_at" = ?, "email" = ?, '
-        '"email_verified" = ?, "name" = ?, "role" = ?, "updated_at" = ?, '
-        '"password_changed_at" = ?, "password_hash" = ? WHERE "id" = ? AND "version" '
-        "= ?"
-    ),
-    delete=('DELETE FROM "users" WHERE "id" = ? AND "version" = ?'),
     encode=_user_row,
     decode=_user,
     cells={

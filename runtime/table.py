@@ -38,10 +38,6 @@ class Table(Generic[E]):
     service: str
     columns: tuple[str, ...]
     ddl: tuple[str, ...]
-    select: str
-    insert: str
-    update: str
-    delete: str
     encode: Callable[[E], Row]
     decode: Callable[[Row], E]
     cells: Mapping[str, Callable[[Any], Cell]]

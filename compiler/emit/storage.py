@@ -188,9 +188,6 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
     table = module.use("runtime.table", "Table")
     name = record_name(schema)
     names = [field.python for field in stored]
-    quoted = ", ".join(f'"{column}"' for column in names)
-    marks = ", ".join("?" for _ in names)
-    sets = ", ".join(f'"{column}" = ?' for column in names[1:])
     attributes = {field.name: field.python for field in stored}
     lower = _constant(schema).lower()
     module.gap()
@@ -206,17 +203,6 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
             module.line(f"        {part}")
         module.line(f"        {parts[-1]},")
     module.line("    ),")
-    statements = {
-        "select": f'SELECT {quoted} FROM "{entity.table}"',
-        "insert": f'INSERT INTO "{entity.table}" ({quoted}) VALUES ({marks})',
-        "update": f'UPDATE "{entity.table}" SET {sets} WHERE "id" = ? AND "version" = ?',
-        "delete": f'DELETE FROM "{entity.table}" WHERE "id" = ? AND "version" = ?',
-    }
-    for key, statement in statements.items():
-        module.line(f"    {key}=(")
-        for part in _split(statement):
-            module.line(f"        {part}")
-        module.line("    ),")
     module.line(f"    encode=_{lower}_row,")
     module.line(f"    decode=_{lower},")
     module.line("    cells={")

@@ -15,6 +15,9 @@ def _closed() -> Unavailable:
 class NoIndex:
     """Satisfies `SearchIndex`; every call is refused."""
 
+    # The one that has the index sees to it.
+    needs_rebuild = False
+
     async def apply(self, put: Sequence[SearchDocument], delete: Mapping[str, int]) -> None:
         """Raises Unavailable."""
         raise _closed()

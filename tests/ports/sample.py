@@ -167,10 +167,6 @@ POTS: Table[Pot] = Table(
         'PRIMARY KEY ("value", "id")) STRICT, WITHOUT ROWID',
         'CREATE INDEX "pots__visible_to:id" ON "pots__visible_to" ("id")',
     ),
-    select='SELECT * FROM "pots"',
-    insert="",
-    update="",
-    delete="",
     encode=_pot_row,
     decode=_pot,
     cells={
@@ -199,10 +195,6 @@ TALLIES: Table[Tally] = Table(
         'CREATE TABLE "tallies" ("id" TEXT PRIMARY KEY NOT NULL, "version" INTEGER NOT NULL, '
         '"count" INTEGER NOT NULL, "label" TEXT) STRICT, WITHOUT ROWID',
     ),
-    select='SELECT "id", "version", "count", "label" FROM "tallies"',
-    insert="",
-    update="",
-    delete="",
     encode=lambda e: (e.id, e.version, e.count, e.label),
     decode=lambda r: assemble(Tally, {"id": r[0], "version": r[1], "count": r[2], "label": r[3]}),
     cells={"id": plain_cell, "version": plain_cell, "count": plain_cell, "label": plain_cell},
