@@ -117,13 +117,14 @@ distclean: clean ## clean, and remove .venv and node_modules too
 help: ## list these
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+# The locks are complete, so nothing is left to resolve: older pips look past a lock for what names an extra.
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 
 # What a server needs. The project itself is linked, not copied: edits are live.
 $(VENV)/.run: requirements/run.lock pyproject.toml $(VENV)/.made
 	@echo "installing what the server needs into $(VENV) (once; about a minute)" >&2
 	@$(INSTALL) --require-hashes --requirement requirements/run.lock
-	@$(INSTALL) --no-deps --no-build-isolation --no-index --editable . >$(VENV)/link.log 2>&1 \
+	@$(INSTALL) --no-build-isolation --no-index --editable . >$(VENV)/link.log 2>&1 \
 		|| { cat $(VENV)/link.log >&2; exit 1; }
 	@touch $@
 
