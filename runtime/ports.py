@@ -183,6 +183,10 @@ class Store(Protocol):
         """The record of an idempotency key that is not older than 24 hours."""
         ...
 
+    async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
+        """Those of the events that `consumer` has applied, as far back as 7 days."""
+        ...
+
     async def commit(self, *changes: Change) -> None:
         """All or nothing. Raises Conflict, Taken, AlreadySeen or KeyTaken.
 
@@ -215,6 +219,27 @@ class Event(Protocol):
 
     def envelope(self, id: str, time: str, traceparent: str = "") -> Envelope:
         """The event as it travels."""
+        ...
+
+
+class Outbox(Protocol):
+    """A store's committed events that are not published yet: what a relay empties into a bus.
+
+    Promises: an event is here from the commit that emitted it until `clear` has returned; those of
+    one key come in the order of their commits; of several processes over one store only one at a
+    time is given any, until it has gone quiet for some seconds.
+    """
+
+    async def take(self, most: int) -> list[Envelope]:
+        """The oldest events, the same ones again until they are cleared. Raises Unavailable."""
+        ...
+
+    async def clear(self, envelopes: Sequence[Envelope]) -> None:
+        """These are published, and kept there. Raises Unavailable."""
+        ...
+
+    def on_emitted(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` after events were committed here; answers how to end that."""
         ...
 
 

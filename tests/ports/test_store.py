@@ -192,6 +192,9 @@ async def test_an_event_is_applied_once(store: Store) -> None:
         await store.commit(Update(tally("usr_ann", 1, version=7)), Seen("counter", "evt_1"))
     # Another consumer, or another event, is another matter.
     await store.commit(Seen("indexer", "evt_1"), Seen("counter", "evt_2"))
+    assert await store.seen("counter", ["evt_1", "evt_2", "evt_3"]) == {"evt_1", "evt_2"}
+    assert await store.seen("counter", []) == set()
+    assert await store.seen("stranger", ["evt_1"]) == set()
 
 
 async def test_an_answer_is_remembered_with_its_commit(platform: Platform) -> None:

@@ -148,6 +148,18 @@ class SqliteStore:
         items = [self._entity(shelf, row) for row in rows[: query.limit]]
         return Page(items, len(rows) > query.limit)
 
+    async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
+        """Those of the events that `consumer` has applied. Raises Unavailable."""
+        found: set[str] = set()
+        for at in range(0, len(event_ids), _MOST_IDS):
+            some = event_ids[at : at + _MOST_IDS]
+            sql = (
+                "SELECT event_id FROM inbox WHERE consumer = ? "
+                f"AND event_id IN ({', '.join('?' * len(some))})"
+            )
+            found.update(row[0] for row in self._database.read(sql, (consumer, *some)))
+        return found
+
     async def recall(self, caller: str, key: str) -> Remembered | None:
         """The record of an idempotency key that is not older than 24 hours. Raises Unavailable."""
         oldest = self._now() - _KEPT
