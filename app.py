@@ -18,9 +18,9 @@ from generated import operations
 from generated.errors import PROBLEMS
 from generated.events import CONSUMERS, EVENTS
 from generated.models import Budget, BudgetPage
-from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS
+from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS, WATCH_METHODS
 from generated.rest import routes
-from generated.services import Consumers, Services
+from generated.services import Consumers, Services, Watches
 from generated.storage import TABLES
 from generated.values import ARGUMENTS, RESULTS
 from handlers.auth import AuthHandlers
@@ -171,6 +171,7 @@ class Platform:
             transaction=self.transaction,
         )
 
+        watches = Watches(budget=self.budget, notification=self.notification)
         limiter = Limiter(settings.rate_limit_factor)
         self.metrics = metrics = Metrics()
         self.gate = gate = Gate(
@@ -183,6 +184,10 @@ class Platform:
                 for resource, (service, method) in LEVEL_METHODS.items()
             },
             ranks=LEVELS,
+            watches={
+                operation: getattr(getattr(watches, service), method)
+                for operation, (service, method) in WATCH_METHODS.items()
+            },
             stores=stores,
             results=RESULTS,
             identities=self.auth,

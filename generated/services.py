@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from generated.events import (
         BudgetDeleted,
@@ -307,6 +307,16 @@ class BudgetConsumers(Protocol):
         ...
 
 
+class BudgetWatches(Protocol):
+    """What can be watched of the budget service, as it changes."""
+
+    def watch_budget(self, caller: Caller, id: BudgetId) -> AsyncGenerator[Budget, None]:
+        """What getBudget would answer, after each change from the first step on; ends with the
+        caller's session or access.
+        """
+        ...
+
+
 class CustomerService(Protocol):
     """Customers, for managers."""
 
@@ -531,6 +541,26 @@ class NotificationConsumers(Protocol):
         ...
 
 
+class NotificationWatches(Protocol):
+    """What can be watched of the notification service, as it changes."""
+
+    def watch_chat_messages(
+        self, caller: Caller, room: UserId
+    ) -> AsyncGenerator[ChatMessage, None]:
+        """What listChatMessages would answer, after each change from the first step on; ends with
+        the caller's session or access.
+        """
+        ...
+
+    def watch_notifications(
+        self, caller: Caller, last_event_id: NotificationId | None = None
+    ) -> AsyncGenerator[Notification, None]:
+        """What streamNotifications would answer, after each change from the first step on; ends
+        with the caller's session or access.
+        """
+        ...
+
+
 class OrderService(Protocol):
     """Orders, for managers."""
 
@@ -733,3 +763,11 @@ class Consumers:
     search: SearchConsumers
     task: TaskConsumers
     transaction: TransactionConsumers
+
+
+@dataclass(frozen=True, slots=True)
+class Watches:
+    """Every service that can be watched."""
+
+    budget: BudgetWatches
+    notification: NotificationWatches

@@ -5,7 +5,15 @@ it.
 from __future__ import annotations
 
 from compiler.emit.lines import Module, literal
-from compiler.emit.types import Names, arguments, operations_of, result, ticket_name
+from compiler.emit.types import (
+    Names,
+    Watched,
+    arguments,
+    operations_of,
+    result,
+    ticket_name,
+    watched,
+)
 from compiler.ir import Contract, Operation, Service
 
 
@@ -18,6 +26,7 @@ def _services(contract: Contract) -> str:
     module = Module("services.py", "What a handler must offer: a Protocol a service.")
     names = Names.of(contract)
     protocol = module.use("typing", "Protocol")
+    watches = watched(module, contract, names)
     for service in contract.services:
         module.gap()
         with module.block(f"class {_class(service)}Service({protocol}):"):
@@ -27,11 +36,39 @@ def _services(contract: Contract) -> str:
                 _method(module, operation, names)
             _levels(module, contract, service)
         _consumers(module, contract, service)
-    _all(module, contract)
+        _watches(module, service, watches)
+    _all(module, contract, watches)
     return module.text()
 
 
-def _all(module: Module, contract: Contract) -> None:
+def _watches(module: Module, service: Service, watches: list[Watched]) -> None:
+    own = [watch for watch in watches if watch.operation.service == service.name]
+    if not own:
+        return
+    protocol = module.use("typing", "Protocol")
+    caller = module.use_type("runtime.call", "Caller")
+    generator = module.use_type("collections.abc", "AsyncGenerator")
+    module.gap()
+    with module.block(f"class {_class(service)}Watches({protocol}):"):
+        module.doc(f"What can be watched of the {service.name} service, as it changes.")
+        for watch in own:
+            taken = "".join(
+                f", {a.name}: {a.annotation}{f' = {a.default}' if a.default else ''}"
+                for a in watch.arguments
+            )
+            module.line()
+            with module.block(
+                f"def {watch.method}(self, caller: {caller}{taken}) "
+                f"-> {generator}[{watch.item}, None]:"
+            ):
+                module.doc(
+                    f"What {watch.operation.id} would answer, after each change from the first "
+                    "step on; ends with the caller's session or access."
+                )
+                module.line("...")
+
+
+def _all(module: Module, contract: Contract, watches: list[Watched]) -> None:
     """What the composition root fills: a handler that lacks a method is a type error there."""
     dataclass = module.use("dataclasses", "dataclass")
     taking = {consumer.service for consumer in contract.consumers}
@@ -42,6 +79,12 @@ def _all(module: Module, contract: Contract) -> None:
             "Every service that takes events.",
             "Consumers",
             [service for service in contract.services if service.name in taking],
+        ),
+        (
+            "Watches",
+            "Every service that can be watched.",
+            "Watches",
+            [s for s in contract.services if any(w.operation.service == s.name for w in watches)],
         ),
     ):
         if not services:
@@ -137,6 +180,13 @@ def _operations(contract: Contract) -> str:
     for role in contract.roles:
         scopes = "".join(f"{literal(scope)}, " for scope in role.scopes)
         module.line(f"    {literal(role.name)}: frozenset(({scopes})),")
+    module.line("}")
+    module.gap()
+    module.line("# Operation → the service that lets what it answers be watched, and its method.")
+    module.line("WATCH_METHODS: dict[str, tuple[str, str]] = {")
+    for watch in watched(module, contract, Names.of(contract)):
+        service, method = literal(watch.operation.service), literal(watch.method)
+        module.line(f"    {literal(watch.operation.id)}: ({service}, {method}),")
     module.line("}")
     module.gap()
     module.line("# Resource → the service that knows who may do what with it, and its method.")
