@@ -9,6 +9,7 @@ from compiler.emit import (
     events,
     inputs,
     models,
+    nginx,
     openapi,
     rest,
     services,
@@ -20,7 +21,19 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    tables,
+    inputs,
+    rest,
+    values,
+    nginx,
+)
 
 
 # How the emitters call the package that they write into.
