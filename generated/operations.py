@@ -695,6 +695,26 @@ VERIFY_EMAIL = Operation(
     write=True,
     problems=("mailed-token-invalid",),
 )
+CHECK_SESSION = Operation(
+    id="checkSession",
+    method="check_session",
+    service="auth",
+)
+FIX_BUDGET_CURRENCY = Operation(
+    id="fixBudgetCurrency",
+    method="fix_budget_currency",
+    service="budget",
+)
+REDEEM_SOCKET_TICKET = Operation(
+    id="redeemSocketTicket",
+    method="redeem_socket_ticket",
+    service="auth",
+)
+RESOLVE_BUDGET_ACCESS = Operation(
+    id="resolveBudgetAccess",
+    method="resolve_budget_access",
+    service="budget",
+)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -769,6 +789,15 @@ OPERATIONS: dict[str, Operation] = {
     "updateOrder": UPDATE_ORDER,
     "updateProfile": UPDATE_PROFILE,
     "verifyEmail": VERIFY_EMAIL,
+}
+
+
+# What services ask each other, and the method that answers.
+INTERNAL_OPERATIONS: dict[str, Operation] = {
+    "checkSession": CHECK_SESSION,
+    "fixBudgetCurrency": FIX_BUDGET_CURRENCY,
+    "redeemSocketTicket": REDEEM_SOCKET_TICKET,
+    "resolveBudgetAccess": RESOLVE_BUDGET_ACCESS,
 }
 
 
