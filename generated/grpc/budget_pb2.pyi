@@ -483,17 +483,17 @@ ACCESS_LEVEL_UNSPECIFIED: AccessLevel
 ACCESS_LEVEL_VIEWER: AccessLevel
 ACCESS_LEVEL_EDITOR: AccessLevel
 ACCESS_LEVEL_OWNER: AccessLevel
-RULE_FIELD_NUMBER: _ClassVar[int]
+RULE_FIELD_NUMBER: int
 rule: _descriptor.FieldDescriptor
-PART_OF_FIELD_NUMBER: _ClassVar[int]
+PART_OF_FIELD_NUMBER: int
 part_of: _descriptor.FieldDescriptor
-OPERATION_FIELD_NUMBER: _ClassVar[int]
+OPERATION_FIELD_NUMBER: int
 operation: _descriptor.FieldDescriptor
-INTERNAL_FIELD_NUMBER: _ClassVar[int]
+INTERNAL_FIELD_NUMBER: int
 internal: _descriptor.FieldDescriptor
-WATCHES_FIELD_NUMBER: _ClassVar[int]
+WATCHES_FIELD_NUMBER: int
 watches: _descriptor.FieldDescriptor
-SENDS_FIELD_NUMBER: _ClassVar[int]
+SENDS_FIELD_NUMBER: int
 sends: _descriptor.FieldDescriptor
 
 class Rule(_message.Message):
@@ -556,7 +556,7 @@ class Problem(_message.Message):
     code: str
     request_id: str
     errors: _containers.RepeatedCompositeFieldContainer[InputError]
-    def __init__(self, type: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., instance: _Optional[str] = ..., code: _Optional[str] = ..., request_id: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[InputError, _Mapping]]] = ...) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., instance: _Optional[str] = ..., code: _Optional[str] = ..., request_id: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[InputError, _Mapping[str, object]]]] = ...) -> None: ...
 
 class User(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "email", "name", "role", "email_verified")
@@ -584,7 +584,7 @@ class UserPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[User]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[User, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "user_id", "user_agent", "last_seen_at", "expires_at", "revoked_at")
@@ -614,7 +614,7 @@ class SessionPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Session]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Session, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Session, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RegisterInput(_message.Message):
     __slots__ = ("email", "password", "name")
@@ -692,7 +692,7 @@ class Authentication(_message.Message):
     refresh_token: str
     token_type: str
     expires_in: int
-    def __init__(self, user: _Optional[_Union[User, _Mapping]] = ..., access_token: _Optional[str] = ..., refresh_token: _Optional[str] = ..., token_type: _Optional[str] = ..., expires_in: _Optional[int] = ...) -> None: ...
+    def __init__(self, user: _Optional[_Union[User, _Mapping[str, object]]] = ..., access_token: _Optional[str] = ..., refresh_token: _Optional[str] = ..., token_type: _Optional[str] = ..., expires_in: _Optional[int] = ...) -> None: ...
 
 class SocketTicketGrant(_message.Message):
     __slots__ = ("ticket", "expires_at")
@@ -706,19 +706,19 @@ class RegisterRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: RegisterInput
-    def __init__(self, body: _Optional[_Union[RegisterInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[RegisterInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class LoginRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: LoginInput
-    def __init__(self, body: _Optional[_Union[LoginInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[LoginInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class RefreshTokensRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: RefreshInput
-    def __init__(self, body: _Optional[_Union[RefreshInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[RefreshInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class LogoutRequest(_message.Message):
     __slots__ = ()
@@ -732,7 +732,7 @@ class VerifyEmailRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: MailedTokenInput
-    def __init__(self, body: _Optional[_Union[MailedTokenInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[MailedTokenInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class VerifyEmailResponse(_message.Message):
     __slots__ = ()
@@ -742,7 +742,7 @@ class ResendVerificationRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: EmailInput
-    def __init__(self, body: _Optional[_Union[EmailInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[EmailInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class ResendVerificationResponse(_message.Message):
     __slots__ = ()
@@ -752,7 +752,7 @@ class ForgotPasswordRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: EmailInput
-    def __init__(self, body: _Optional[_Union[EmailInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[EmailInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class ForgotPasswordResponse(_message.Message):
     __slots__ = ()
@@ -762,7 +762,7 @@ class ResetPasswordRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: ResetPasswordInput
-    def __init__(self, body: _Optional[_Union[ResetPasswordInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[ResetPasswordInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class ResetPasswordResponse(_message.Message):
     __slots__ = ()
@@ -772,7 +772,7 @@ class ChangePasswordRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: ChangePasswordInput
-    def __init__(self, body: _Optional[_Union[ChangePasswordInput, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[ChangePasswordInput, _Mapping[str, object]]] = ...) -> None: ...
 
 class GetProfileRequest(_message.Message):
     __slots__ = ()
@@ -784,7 +784,7 @@ class UpdateProfileRequest(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     body: ProfileInput
     version: int
-    def __init__(self, body: _Optional[_Union[ProfileInput, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[ProfileInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class DeleteAccountRequest(_message.Message):
     __slots__ = ("version",)
@@ -850,7 +850,7 @@ class SetUserRoleRequest(_message.Message):
     id: str
     body: UserRoleInput
     version: int
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[UserRoleInput, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[UserRoleInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class BudgetMember(_message.Message):
     __slots__ = ("user_id", "role")
@@ -864,7 +864,7 @@ class BudgetMemberList(_message.Message):
     __slots__ = ("items",)
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[BudgetMember]
-    def __init__(self, items: _Optional[_Iterable[_Union[BudgetMember, _Mapping]]] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[BudgetMember, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Budget(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "owner_id", "name", "limit", "currency", "period", "starts_on", "ends_on", "spent", "members")
@@ -894,7 +894,7 @@ class Budget(_message.Message):
     ends_on: str
     spent: str
     members: _containers.RepeatedCompositeFieldContainer[BudgetMember]
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., name: _Optional[str] = ..., limit: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., period: _Optional[_Union[Period, str]] = ..., starts_on: _Optional[str] = ..., ends_on: _Optional[str] = ..., spent: _Optional[str] = ..., members: _Optional[_Iterable[_Union[BudgetMember, _Mapping]]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., name: _Optional[str] = ..., limit: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., period: _Optional[_Union[Period, str]] = ..., starts_on: _Optional[str] = ..., ends_on: _Optional[str] = ..., spent: _Optional[str] = ..., members: _Optional[_Iterable[_Union[BudgetMember, _Mapping[str, object]]]] = ...) -> None: ...
 
 class BudgetPage(_message.Message):
     __slots__ = ("items", "next_page_token")
@@ -902,7 +902,7 @@ class BudgetPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Budget]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Budget, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Budget, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class BudgetInput(_message.Message):
     __slots__ = ("name", "limit", "currency", "period", "starts_on", "ends_on")
@@ -1004,7 +1004,7 @@ class BudgetSummary(_message.Message):
     by_category: _containers.RepeatedCompositeFieldContainer[CategorySpending]
     by_month: _containers.RepeatedCompositeFieldContainer[MonthSpending]
     pace: BudgetPace
-    def __init__(self, budget_id: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., period_start: _Optional[str] = ..., period_end: _Optional[str] = ..., limit: _Optional[str] = ..., spent: _Optional[str] = ..., remaining: _Optional[str] = ..., percent: _Optional[float] = ..., by_category: _Optional[_Iterable[_Union[CategorySpending, _Mapping]]] = ..., by_month: _Optional[_Iterable[_Union[MonthSpending, _Mapping]]] = ..., pace: _Optional[_Union[BudgetPace, _Mapping]] = ...) -> None: ...
+    def __init__(self, budget_id: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., period_start: _Optional[str] = ..., period_end: _Optional[str] = ..., limit: _Optional[str] = ..., spent: _Optional[str] = ..., remaining: _Optional[str] = ..., percent: _Optional[float] = ..., by_category: _Optional[_Iterable[_Union[CategorySpending, _Mapping[str, object]]]] = ..., by_month: _Optional[_Iterable[_Union[MonthSpending, _Mapping[str, object]]]] = ..., pace: _Optional[_Union[BudgetPace, _Mapping[str, object]]] = ...) -> None: ...
 
 class ListBudgetsRequest(_message.Message):
     __slots__ = ("period", "currency", "page_size", "page_token", "sort")
@@ -1026,7 +1026,7 @@ class CreateBudgetRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: BudgetInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[BudgetInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[BudgetInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class GetBudgetRequest(_message.Message):
     __slots__ = ("id",)
@@ -1044,7 +1044,7 @@ class UpdateBudgetRequest(_message.Message):
     body: BudgetInput
     version: int
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[BudgetInput, _Mapping]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[BudgetInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class DeleteBudgetRequest(_message.Message):
     __slots__ = ("id", "version", "idempotency_key")
@@ -1086,7 +1086,7 @@ class SetBudgetMemberRequest(_message.Message):
     body: BudgetMemberInput
     version: int
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., body: _Optional[_Union[BudgetMemberInput, _Mapping]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., body: _Optional[_Union[BudgetMemberInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class RemoveBudgetMemberRequest(_message.Message):
     __slots__ = ("id", "user_id", "version", "idempotency_key")
@@ -1112,7 +1112,7 @@ class InviteToBudgetRequest(_message.Message):
     id: str
     body: InvitationInput
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[InvitationInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[InvitationInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class InviteToBudgetResponse(_message.Message):
     __slots__ = ()
@@ -1124,7 +1124,7 @@ class AcceptInvitationRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: AcceptInvitationInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[AcceptInvitationInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[AcceptInvitationInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class WatchBudgetRequest(_message.Message):
     __slots__ = ("id",)
@@ -1170,7 +1170,7 @@ class ExpensePage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Expense]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Expense, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Expense, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ExpenseInput(_message.Message):
     __slots__ = ("budget_id", "description", "amount", "category", "currency", "spent_on", "tags", "note", "external_id")
@@ -1224,7 +1224,7 @@ class ImportRow(_message.Message):
     status: ImportStatus
     id: str
     errors: _containers.RepeatedCompositeFieldContainer[InputError]
-    def __init__(self, row: _Optional[int] = ..., status: _Optional[_Union[ImportStatus, str]] = ..., id: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[InputError, _Mapping]]] = ...) -> None: ...
+    def __init__(self, row: _Optional[int] = ..., status: _Optional[_Union[ImportStatus, str]] = ..., id: _Optional[str] = ..., errors: _Optional[_Iterable[_Union[InputError, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ImportReport(_message.Message):
     __slots__ = ("dry_run", "created", "duplicates", "refused", "rows")
@@ -1238,7 +1238,7 @@ class ImportReport(_message.Message):
     duplicates: int
     refused: int
     rows: _containers.RepeatedCompositeFieldContainer[ImportRow]
-    def __init__(self, dry_run: _Optional[bool] = ..., created: _Optional[int] = ..., duplicates: _Optional[int] = ..., refused: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[ImportRow, _Mapping]]] = ...) -> None: ...
+    def __init__(self, dry_run: _Optional[bool] = ..., created: _Optional[int] = ..., duplicates: _Optional[int] = ..., refused: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[ImportRow, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ListExpensesRequest(_message.Message):
     __slots__ = ("budget_id", "currency", "category", "tag", "to", "page_size", "page_token", "sort")
@@ -1259,7 +1259,7 @@ class ListExpensesRequest(_message.Message):
     page_size: int
     page_token: str
     sort: str
-    def __init__(self, budget_id: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., category: _Optional[str] = ..., tag: _Optional[str] = ..., to: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, budget_id: _Optional[str] = ..., currency: _Optional[_Union[Currency, str]] = ..., category: _Optional[str] = ..., tag: _Optional[str] = ..., to: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class CreateExpenseRequest(_message.Message):
     __slots__ = ("body", "idempotency_key")
@@ -1267,7 +1267,7 @@ class CreateExpenseRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: ExpenseInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[ExpenseInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[ExpenseInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class ListExpensesByBudgetRequest(_message.Message):
     __slots__ = ("id", "category", "tag", "to", "page_size", "page_token", "sort")
@@ -1286,7 +1286,7 @@ class ListExpensesByBudgetRequest(_message.Message):
     page_size: int
     page_token: str
     sort: str
-    def __init__(self, id: _Optional[str] = ..., category: _Optional[str] = ..., tag: _Optional[str] = ..., to: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., category: _Optional[str] = ..., tag: _Optional[str] = ..., to: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., sort: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class UpdateExpenseRequest(_message.Message):
     __slots__ = ("id", "body", "version", "idempotency_key")
@@ -1298,7 +1298,7 @@ class UpdateExpenseRequest(_message.Message):
     body: ExpenseUpdate
     version: int
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[ExpenseUpdate, _Mapping]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[ExpenseUpdate, _Mapping[str, object]]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class DeleteExpenseRequest(_message.Message):
     __slots__ = ("id", "version", "idempotency_key")
@@ -1329,7 +1329,7 @@ class ExportExpensesRequest(_message.Message):
     TO_FIELD_NUMBER: _ClassVar[int]
     budget_id: str
     to: str
-    def __init__(self, budget_id: _Optional[str] = ..., to: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, budget_id: _Optional[str] = ..., to: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class ImportStart(_message.Message):
     __slots__ = ("budget_id", "dry_run", "idempotency_key")
@@ -1347,7 +1347,7 @@ class ImportExpensesRequest(_message.Message):
     ROW_FIELD_NUMBER: _ClassVar[int]
     start: ImportStart
     row: ExpenseUpdate
-    def __init__(self, start: _Optional[_Union[ImportStart, _Mapping]] = ..., row: _Optional[_Union[ExpenseUpdate, _Mapping]] = ...) -> None: ...
+    def __init__(self, start: _Optional[_Union[ImportStart, _Mapping[str, object]]] = ..., row: _Optional[_Union[ExpenseUpdate, _Mapping[str, object]]] = ...) -> None: ...
 
 class Customer(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "name", "email", "phone", "address")
@@ -1375,7 +1375,7 @@ class CustomerPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Customer]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Customer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Customer, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CustomerInput(_message.Message):
     __slots__ = ("name", "email", "phone", "address")
@@ -1407,7 +1407,7 @@ class CreateCustomerRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: CustomerInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[CustomerInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[CustomerInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class GetCustomerRequest(_message.Message):
     __slots__ = ("id",)
@@ -1425,7 +1425,7 @@ class UpdateCustomerRequest(_message.Message):
     body: CustomerInput
     version: int
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[CustomerInput, _Mapping]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[CustomerInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class DeleteCustomerRequest(_message.Message):
     __slots__ = ("id", "version", "idempotency_key")
@@ -1487,7 +1487,7 @@ class Order(_message.Message):
     currency: Currency
     total: str
     status: OrderStatus
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ..., currency: _Optional[_Union[Currency, str]] = ..., total: _Optional[str] = ..., status: _Optional[_Union[OrderStatus, str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping[str, object]]]] = ..., currency: _Optional[_Union[Currency, str]] = ..., total: _Optional[str] = ..., status: _Optional[_Union[OrderStatus, str]] = ...) -> None: ...
 
 class OrderPage(_message.Message):
     __slots__ = ("items", "next_page_token")
@@ -1495,7 +1495,7 @@ class OrderPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Order]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Order, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class OrderInput(_message.Message):
     __slots__ = ("customer_id", "lines", "currency")
@@ -1505,7 +1505,7 @@ class OrderInput(_message.Message):
     customer_id: str
     lines: _containers.RepeatedCompositeFieldContainer[OrderLine]
     currency: Currency
-    def __init__(self, customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ..., currency: _Optional[_Union[Currency, str]] = ...) -> None: ...
+    def __init__(self, customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping[str, object]]]] = ..., currency: _Optional[_Union[Currency, str]] = ...) -> None: ...
 
 class OrderStatusInput(_message.Message):
     __slots__ = ("status",)
@@ -1535,7 +1535,7 @@ class CreateOrderRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: OrderInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[OrderInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[OrderInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class GetOrderRequest(_message.Message):
     __slots__ = ("id",)
@@ -1553,7 +1553,7 @@ class UpdateOrderRequest(_message.Message):
     body: OrderInput
     version: int
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[OrderInput, _Mapping]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[OrderInput, _Mapping[str, object]]] = ..., version: _Optional[int] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class DeleteOrderRequest(_message.Message):
     __slots__ = ("id", "version", "idempotency_key")
@@ -1585,7 +1585,7 @@ class SetOrderStatusRequest(_message.Message):
     id: str
     body: OrderStatusInput
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[OrderStatusInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., body: _Optional[_Union[OrderStatusInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class Transaction(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "owner_id", "kind", "amount", "currency", "description", "order_id", "budget_id", "reversal_of")
@@ -1621,7 +1621,7 @@ class TransactionPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Transaction]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Transaction, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Transaction, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TransactionInput(_message.Message):
     __slots__ = ("kind", "amount", "currency", "description", "budget_id")
@@ -1653,7 +1653,7 @@ class Balance(_message.Message):
     __slots__ = ("items",)
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[CurrencyBalance]
-    def __init__(self, items: _Optional[_Iterable[_Union[CurrencyBalance, _Mapping]]] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[CurrencyBalance, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ListTransactionsRequest(_message.Message):
     __slots__ = ("kind", "currency", "budget_id", "order_id", "page_size", "page_token", "sort")
@@ -1679,7 +1679,7 @@ class CreateTransactionRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: TransactionInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[TransactionInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[TransactionInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class GetBalanceRequest(_message.Message):
     __slots__ = ("currency",)
@@ -1728,7 +1728,7 @@ class ExpenseQuery(_message.Message):
     order: SearchOrder
     page_size: int
     page_token: str
-    def __init__(self, text: _Optional[str] = ..., fuzzy: _Optional[bool] = ..., budget_id: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., currency: _Optional[_Union[Currency, str]] = ..., min_amount: _Optional[str] = ..., max_amount: _Optional[str] = ..., to: _Optional[str] = ..., order: _Optional[_Union[SearchOrder, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., fuzzy: _Optional[bool] = ..., budget_id: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., currency: _Optional[_Union[Currency, str]] = ..., min_amount: _Optional[str] = ..., max_amount: _Optional[str] = ..., to: _Optional[str] = ..., order: _Optional[_Union[SearchOrder, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("field", "fragment")
@@ -1744,7 +1744,7 @@ class ExpenseHit(_message.Message):
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     expense: Expense
     highlights: _containers.RepeatedCompositeFieldContainer[Highlight]
-    def __init__(self, expense: _Optional[_Union[Expense, _Mapping]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ...) -> None: ...
+    def __init__(self, expense: _Optional[_Union[Expense, _Mapping[str, object]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping[str, object]]]] = ...) -> None: ...
 
 class CategoryFacet(_message.Message):
     __slots__ = ("category", "count", "sums")
@@ -1754,7 +1754,7 @@ class CategoryFacet(_message.Message):
     category: str
     count: int
     sums: _containers.RepeatedCompositeFieldContainer[CurrencySum]
-    def __init__(self, category: _Optional[str] = ..., count: _Optional[int] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping]]] = ...) -> None: ...
+    def __init__(self, category: _Optional[str] = ..., count: _Optional[int] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping[str, object]]]] = ...) -> None: ...
 
 class MonthFacet(_message.Message):
     __slots__ = ("month", "count", "sums")
@@ -1764,7 +1764,7 @@ class MonthFacet(_message.Message):
     month: str
     count: int
     sums: _containers.RepeatedCompositeFieldContainer[CurrencySum]
-    def __init__(self, month: _Optional[str] = ..., count: _Optional[int] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping]]] = ...) -> None: ...
+    def __init__(self, month: _Optional[str] = ..., count: _Optional[int] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ExpenseSearchResult(_message.Message):
     __slots__ = ("items", "total", "by_category", "by_month", "sums", "next_page_token")
@@ -1780,7 +1780,7 @@ class ExpenseSearchResult(_message.Message):
     by_month: _containers.RepeatedCompositeFieldContainer[MonthFacet]
     sums: _containers.RepeatedCompositeFieldContainer[CurrencySum]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[ExpenseHit, _Mapping]]] = ..., total: _Optional[int] = ..., by_category: _Optional[_Iterable[_Union[CategoryFacet, _Mapping]]] = ..., by_month: _Optional[_Iterable[_Union[MonthFacet, _Mapping]]] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[ExpenseHit, _Mapping[str, object]]]] = ..., total: _Optional[int] = ..., by_category: _Optional[_Iterable[_Union[CategoryFacet, _Mapping[str, object]]]] = ..., by_month: _Optional[_Iterable[_Union[MonthFacet, _Mapping[str, object]]]] = ..., sums: _Optional[_Iterable[_Union[CurrencySum, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class SuggestionList(_message.Message):
     __slots__ = ("items",)
@@ -1792,7 +1792,7 @@ class SearchExpensesRequest(_message.Message):
     __slots__ = ("body",)
     BODY_FIELD_NUMBER: _ClassVar[int]
     body: ExpenseQuery
-    def __init__(self, body: _Optional[_Union[ExpenseQuery, _Mapping]] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[ExpenseQuery, _Mapping[str, object]]] = ...) -> None: ...
 
 class SuggestExpensesRequest(_message.Message):
     __slots__ = ("text", "field", "limit")
@@ -1840,7 +1840,7 @@ class NotificationPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Notification]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Notification, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class NotificationInput(_message.Message):
     __slots__ = ("user_id", "title", "body")
@@ -1882,7 +1882,7 @@ class ChatMessagePage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[ChatMessage]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[ChatMessage, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ChatMessageInput(_message.Message):
     __slots__ = ("text",)
@@ -1910,7 +1910,7 @@ class SendNotificationRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: NotificationInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[NotificationInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[NotificationInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class MarkAllNotificationsReadRequest(_message.Message):
     __slots__ = ("idempotency_key",)
@@ -1966,7 +1966,7 @@ class SendChatMessageRequest(_message.Message):
     room: str
     body: ChatMessageInput
     idempotency_key: str
-    def __init__(self, room: _Optional[str] = ..., body: _Optional[_Union[ChatMessageInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, room: _Optional[str] = ..., body: _Optional[_Union[ChatMessageInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class ChatRequest(_message.Message):
     __slots__ = ("room", "body", "idempotency_key")
@@ -1976,7 +1976,7 @@ class ChatRequest(_message.Message):
     room: str
     body: ChatMessageInput
     idempotency_key: str
-    def __init__(self, room: _Optional[str] = ..., body: _Optional[_Union[ChatMessageInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, room: _Optional[str] = ..., body: _Optional[_Union[ChatMessageInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class TaskParameters(_message.Message):
     __slots__ = ("budget_id", "to", "month", "recipient", "subject", "text")
@@ -1993,7 +1993,7 @@ class TaskParameters(_message.Message):
     recipient: str
     subject: str
     text: str
-    def __init__(self, budget_id: _Optional[str] = ..., to: _Optional[str] = ..., month: _Optional[str] = ..., recipient: _Optional[str] = ..., subject: _Optional[str] = ..., text: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, budget_id: _Optional[str] = ..., to: _Optional[str] = ..., month: _Optional[str] = ..., recipient: _Optional[str] = ..., subject: _Optional[str] = ..., text: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("id", "version", "created_at", "updated_at", "owner_id", "kind", "input", "status", "progress", "attempts", "result", "error")
@@ -2021,7 +2021,7 @@ class Task(_message.Message):
     attempts: int
     result: str
     error: str
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., input: _Optional[_Union[TaskParameters, _Mapping]] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., progress: _Optional[int] = ..., attempts: _Optional[int] = ..., result: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., owner_id: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., input: _Optional[_Union[TaskParameters, _Mapping[str, object]]] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., progress: _Optional[int] = ..., attempts: _Optional[int] = ..., result: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
 
 class TaskPage(_message.Message):
     __slots__ = ("items", "next_page_token")
@@ -2029,7 +2029,7 @@ class TaskPage(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Task]
     next_page_token: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[Task, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TaskInput(_message.Message):
     __slots__ = ("kind", "input")
@@ -2037,7 +2037,7 @@ class TaskInput(_message.Message):
     INPUT_FIELD_NUMBER: _ClassVar[int]
     kind: TaskKind
     input: TaskParameters
-    def __init__(self, kind: _Optional[_Union[TaskKind, str]] = ..., input: _Optional[_Union[TaskParameters, _Mapping]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TaskKind, str]] = ..., input: _Optional[_Union[TaskParameters, _Mapping[str, object]]] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
     __slots__ = ("kind", "status", "page_size", "page_token", "sort")
@@ -2059,7 +2059,7 @@ class CreateTaskRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     body: TaskInput
     idempotency_key: str
-    def __init__(self, body: _Optional[_Union[TaskInput, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, body: _Optional[_Union[TaskInput, _Mapping[str, object]]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class GetTaskRequest(_message.Message):
     __slots__ = ("id",)
@@ -2103,7 +2103,7 @@ class BudgetAccessList(_message.Message):
     __slots__ = ("items",)
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[BudgetAccess]
-    def __init__(self, items: _Optional[_Iterable[_Union[BudgetAccess, _Mapping]]] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[BudgetAccess, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ResolveBudgetAccessRequest(_message.Message):
     __slots__ = ("user_id", "budget_id", "role")

@@ -47,7 +47,9 @@ class _Clients:
         own = [o for o in operations_of(self.contract, service.name) if o.rpc is not None]
         whole = len(own) == len(list(operations_of(self.contract, service.name)))
         internal = [
-            o for o in self.contract.operations if o.internal and o.service == service.name and o.rpc
+            o
+            for o in self.contract.operations
+            if o.internal and o.service == service.name and o.rpc
         ]
         if not own and not internal:
             return
@@ -86,7 +88,9 @@ class _Clients:
             assert rpc is not None
             path = path_of(self.protos, rpc)
             if takes_file(operation):
-                start = next(f for f in self.protos.messages[rpc.request].fields if f.name == rpc.start)
+                start = next(
+                    f for f in self.protos.messages[rpc.request].fields if f.name == rpc.start
+                )
                 part = self._request(operation, start.of, rpc.arguments, asked)
                 request = f"{self._pb(rpc.request)}({rpc.start}={part})"
                 self._gives(

@@ -42,7 +42,9 @@ class _Methods:
         self.protos = protos
         self.values = Values(contract, protos)
         self.entities = {s.name for s in contract.schemas if s.entity}
-        self.out = Module("grpc/methods.py", "Every rpc, with how its messages are read and written.")
+        self.out = Module(
+            "grpc/methods.py", "Every rpc, with how its messages are read and written."
+        )
         scratch = Module("", "")
         self.watches = {
             watch.operation.id: watch for watch in watched(scratch, contract, self.values.names)
@@ -120,7 +122,9 @@ class _Methods:
         lists = self._lists(operation, rpc)
         assert lists.listing is not None
         sort = literal(lists.listing.default.lstrip("+- "))
-        return f"{self._kind('Rows')}({known}, {pb}, {read}, {pack}, {self._operation(lists)}, {sort})"
+        return (
+            f"{self._kind('Rows')}({known}, {pb}, {read}, {pack}, {self._operation(lists)}, {sort})"
+        )
 
     def _lists(self, operation: Operation, rpc: Rpc) -> Operation:
         """The operation that lists what the file's rows are, by the same arguments."""
@@ -146,9 +150,7 @@ class _Methods:
         medias = operation.rest.body.content if operation.rest and operation.rest.body else ()
         media = next((m.name for m in medias if "json" in m.name), "application/x-ndjson")
         self.out.use("generated.grpc", "reading")
-        start = next(
-            f.of for f in self.protos.messages[rpc.request].fields if f.name == rpc.start
-        )
+        start = next(f.of for f in self.protos.messages[rpc.request].fields if f.name == rpc.start)
         parts = (
             *(known, pb, literal(rpc.start), self._read(start)),
             *(literal(rpc.row), f"reading.{row}", literal(media)),

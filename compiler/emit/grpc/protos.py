@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -151,7 +152,10 @@ def compiled(protos: Protos) -> Mapping[str, str]:
 
 
 def _packaged(text: str, own: set[str]) -> str:
-    """`text` importing its siblings from the package that they are in."""
+    """`text` importing its siblings from the package that they are in, its types said in full."""
+    text = text.replace(", _Mapping]", ", _Mapping[str, object]]")
+    text = text.replace(" **kwargs)", " **kwargs: object)")
+    text = re.sub(r"(?m)^(\w+_FIELD_NUMBER): _ClassVar\[int\]$", r"\1: int", text)
     for module in own:
         text = text.replace(f"\nimport {module} as ", f"\nfrom generated.grpc import {module} as ")
     return text

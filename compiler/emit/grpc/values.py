@@ -145,9 +145,7 @@ class Values:
             ]
             self._fill(module, pairs, self._read_item)
 
-    def _read_request(
-        self, module: Module, message: ProtoMessage, targets: dict[str, str]
-    ) -> None:
+    def _read_request(self, module: Module, message: ProtoMessage, targets: dict[str, str]) -> None:
         with module.block(self._head(module, message)):
             module.doc("The arguments, by the handler's names.")
             pairs = [
@@ -307,9 +305,7 @@ class Values:
                 module.line(f"return {assemble}({kind}, {{{inner}}})")
         return module
 
-    def _model(
-        self, module: Module, of: Field, field: ProtoField, *, typed: bool = False
-    ) -> str:
+    def _model(self, module: Module, of: Field, field: ProtoField, *, typed: bool = False) -> str:
         value = got("message", field.name)
         type = self._resolved(of.type)
         if field.repeated and type.item is not None:
