@@ -7,6 +7,7 @@ import re
 from compiler.emit import (
     errors,
     events,
+    grpc,
     inputs,
     models,
     nginx,
@@ -32,6 +33,7 @@ _EMITTERS = (
     inputs,
     rest,
     values,
+    grpc,
     nginx,
 )
 

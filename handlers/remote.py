@@ -1,22 +1,17 @@
 """What other processes know: the questions that services ask each other, by internal operations.
 
 Each class is what a handler takes where the service that knows runs in this process; here it asks
-(budget.proto, between services). The clients are generated, or anything of their shape.
+(budget.proto, between services), through the generated clients.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from time import monotonic
-from typing import Protocol
 
 from generated.models import (
     AccountIdentity,
-    BudgetAccessList,
-    BudgetCurrency,
     Expense,
-    ExpenseList,
-    IndexSize,
     Role,
     SessionState,
     Task,
@@ -24,6 +19,13 @@ from generated.models import (
     TaskParameters,
 )
 from generated.models import BudgetAccess as ResolvedAccess
+from generated.services import (
+    AuthInternals,
+    BudgetInternals,
+    ExpenseInternals,
+    SearchInternals,
+    TaskInternals,
+)
 from handlers.access import BudgetGrant
 from handlers.callers import caller_as
 from runtime.call import Caller
@@ -37,68 +39,10 @@ _MOST_GRANTS = 20_000
 _MOST_IDS = 500
 
 
-class IdentityClient(Protocol):
-    """The internal operations of the auth service."""
-
-    async def check_session(self, *, session_id: str) -> SessionState:
-        """Who is behind a session. Raises NotFound."""
-        ...
-
-    async def redeem_socket_ticket(self, *, ticket: str) -> SessionState:
-        """Who a ticket was made for. Raises NotFound."""
-        ...
-
-    async def describe_account(self, *, user_id: str) -> AccountIdentity:
-        """The account as it is now. Raises NotFound."""
-        ...
-
-
-class BudgetAccessClient(Protocol):
-    """The internal operations of the budget service."""
-
-    async def resolve_budget_access(
-        self, *, user_id: str, budget_id: str | None = None, role: Role | None = None
-    ) -> BudgetAccessList:
-        """What a user may do with one budget, or with each that it sees."""
-        ...
-
-    async def fix_budget_currency(self, *, budget_id: str) -> BudgetCurrency:
-        """Lets a budget's currency stay for good. Raises NotFound."""
-        ...
-
-
-class ExpenseSourceClient(Protocol):
-    """The internal operations of the expense service."""
-
-    async def find_expenses(self, *, ids: Sequence[str]) -> ExpenseList:
-        """Those that exist."""
-        ...
-
-    async def scan_expenses(self, *, after: str | None = None) -> ExpenseList:
-        """The next by id."""
-        ...
-
-
-class TaskQueueClient(Protocol):
-    """The internal operation of the task service."""
-
-    async def queue_task(self, *, owner_id: str, kind: TaskKind, input: TaskParameters) -> Task:
-        """Queues a task."""
-        ...
-
-
-class IndexClient(Protocol):
-    """The internal operation of the search service."""
-
-    async def rebuild_index(self) -> IndexSize:
-        """Builds the index anew."""
-        ...
-
-
 class RemoteAccounts:
     """Who somebody is: for the gate, for watchers, for tasks and invitations."""
 
-    def __init__(self, *, client: IdentityClient, tokens: AccessTokens, clock: Clock) -> None:
+    def __init__(self, *, client: AuthInternals, tokens: AccessTokens, clock: Clock) -> None:
         self._client = client
         self._tokens = tokens
         self._clock = clock
@@ -148,7 +92,7 @@ class RemoteAccounts:
 class RemoteBudgets:
     """Who may see which budget (handlers/access.py); an answer is kept for some seconds."""
 
-    def __init__(self, *, client: BudgetAccessClient) -> None:
+    def __init__(self, *, client: BudgetInternals) -> None:
         self._client = client
         # By budget, so that its next event forgets all that is known of it.
         self._known: dict[str, dict[tuple[str, str], tuple[BudgetGrant | None, float]]] = {}
@@ -197,14 +141,14 @@ class RemoteBudgets:
 class RemoteExpenses:
     """The expenses, for the search index."""
 
-    def __init__(self, *, client: ExpenseSourceClient) -> None:
+    def __init__(self, *, client: ExpenseInternals) -> None:
         self._client = client
 
     async def expenses_of(self, ids: Sequence[str]) -> dict[str, Expense]:
         """Those that exist, by id."""
         found: dict[str, Expense] = {}
         for at in range(0, len(ids), _MOST_IDS):
-            some = await self._client.find_expenses(ids=ids[at : at + _MOST_IDS])
+            some = await self._client.find_expenses(ids=list(ids[at : at + _MOST_IDS]))
             found |= {expense.id: expense for expense in some.items}
         return found
 
@@ -220,7 +164,7 @@ class RemoteExpenses:
 class RemoteTasks:
     """The queue of tasks."""
 
-    def __init__(self, *, client: TaskQueueClient) -> None:
+    def __init__(self, *, client: TaskInternals) -> None:
         self._client = client
 
     async def queue_task(self, owner_id: str, kind: TaskKind, input: TaskParameters) -> Task:
@@ -231,7 +175,7 @@ class RemoteTasks:
 class RemoteIndex:
     """The search index, for the task that builds it anew."""
 
-    def __init__(self, *, client: IndexClient) -> None:
+    def __init__(self, *, client: SearchInternals) -> None:
         self._client = client
 
     async def rebuild(self) -> int:

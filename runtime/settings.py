@@ -47,6 +47,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3000
     grpc_port: int = 50051
+    grpc_tls_cert: Path | None = None
+    grpc_tls_key: Path | None = None
+    grpc_plaintext: bool = False
     data_dir: Path = Path("data")
     public_url: str = "http://localhost:3000"
     cors_origins: tuple[str, ...] = ()
@@ -80,6 +83,9 @@ class Settings:
             host=get("HOST", variables.read_host, cls.host),
             port=port,
             grpc_port=get("GRPC_PORT", variables.read_port, cls.grpc_port),
+            grpc_tls_cert=get("GRPC_TLS_CERT", variables.read_file, None),
+            grpc_tls_key=get("GRPC_TLS_KEY", variables.read_file, None),
+            grpc_plaintext=get("GRPC_PLAINTEXT", variables.read_switch, cls.grpc_plaintext),
             data_dir=get("DATA_DIR", Path, cls.data_dir),
             public_url=get("PUBLIC_URL", variables.read_public_url, f"http://localhost:{port}"),
             cors_origins=get(
@@ -111,6 +117,8 @@ class Settings:
         )
         if settings.port and settings.port == settings.grpc_port:
             get.faults.append("GRPC_PORT: is the same as PORT")
+        if (settings.grpc_tls_cert is None) != (settings.grpc_tls_key is None):
+            get.faults.append("GRPC_TLS_CERT, GRPC_TLS_KEY: both or neither must be set")
         servers = [name for name in BACKENDS if get.text(name)]
         if servers and not get.text("JWT_SECRET"):
             # Processes may share a server; a secret that each makes for itself would part them.
