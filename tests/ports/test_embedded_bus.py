@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ async def test_a_start_does_not_hand_out_what_was_applied_before_the_crash(
     # Its effect was committed; the outbox row was not cleared any more.
     await embedded.store.commit(Seen("counter", envelope.id))
     counter, other = Recorder(), Recorder()
-    await embedded.bus.start([consumer(counter), consumer(other, "other")])
+    seen = partial(embedded.store.seen, "counter")
+    await embedded.bus.start([consumer(counter, seen=seen), consumer(other, "other")])
     assert await embedded.bus.drained()
     assert counter.applied == [second, third]
     assert other.applied == [first, second, third]
