@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,16 @@ async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterat
     await platform.remove()
 
 
-@pytest.fixture(
-    params=[*PLATFORMS, *(pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS)]
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Stores are tried without brokers, and buses with them."""
+    if "platform" in metafunc.fixturenames:
+        names: list[Any] = list(PLATFORMS)
+        if metafunc.module.__name__.rpartition(".")[2] in ("test_bus", "test_bus_failures"):
+            names += [pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS]
+        metafunc.parametrize("platform", names, indirect=True)
+
+
+@pytest.fixture
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
     async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
