@@ -11,7 +11,6 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
-
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from runtime.adapters.intake import Aside, Intake, Record, Terms
@@ -106,7 +105,9 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
     async def join(self) -> None:
         """Enters the group; when it returns, its partitions are known."""
         if self._subscriber is None:
-            raise ValueError(f"the contract has no consumer of {self.topic.channel} in {self.service}")
+            raise ValueError(
+                f"the contract has no consumer of {self.topic.channel} in {self.service}"
+            )
         await self._subscriber.start()
 
     @property

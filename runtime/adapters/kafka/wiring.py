@@ -12,6 +12,8 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.publisher.usecase import DefaultPublisher
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from runtime.adapters.clock import SystemClock
+from runtime.adapters.intake import Aside, Terms
 from runtime.adapters.kafka.group import Group
 from runtime.channels import Topic
 
@@ -84,3 +86,25 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
     )
     subscriber(handle)
     return subscriber
+
+
+def described(wiring: Wiring) -> KafkaBroker:
+    """A broker with all that the contract has declared on it, for FastStream's AsyncAPI document.
+    It is connected to nothing.
+    """
+    broker = KafkaBroker(apply_types=False, logger=None)
+
+    def publish(channel: str, description: str, message: Any) -> None:
+        publisher(broker, wiring.topics[channel], "", description, message)
+
+    def take(channel: str, service: str, message: Any) -> None:
+        group = Group(wiring.topics[channel], service, (), SystemClock(), Terms(), "", _nowhere)
+        subscribe(broker, group, message)
+
+    wiring.publishers(publish)
+    wiring.subscribers(take)
+    return broker
+
+
+async def _nowhere(address: str, message: Aside) -> None:
+    """Nothing is taken, so nothing is put aside."""

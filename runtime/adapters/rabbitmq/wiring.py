@@ -12,6 +12,8 @@ from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitQueue
 from faststream.rabbit.message import RabbitMessage
 from faststream.rabbit.publisher.usecase import RabbitPublisher
 
+from runtime.adapters.clock import SystemClock
+from runtime.adapters.intake import Aside, Terms
 from runtime.adapters.rabbitmq.taker import Taker
 from runtime.channels import Queue
 
@@ -103,3 +105,27 @@ def subscribe(
         description=f"What {taker.service} takes of {taker.queue.channel}.",
     )
     subscriber(handle)
+
+
+def described(wiring: Wiring) -> RabbitBroker:
+    """A broker with all that the contract has declared on it, for FastStream's AsyncAPI document.
+    It is connected to nothing.
+    """
+    broker = RabbitBroker(apply_types=False, logger=None)
+
+    def publish(channel: str, description: str, message: Any) -> None:
+        publisher(broker, wiring.queues[channel], "", description, message)
+
+    def take(channel: str, service: str, message: Any) -> None:
+        queue = wiring.queues[channel]
+        taker = Taker(queue, service, (), SystemClock(), Terms(), _nowhere)
+        for address in (queue.address, taker.again):
+            subscribe(broker, quorum(address, queue.dead_letters), taker, 1, message)
+
+    wiring.publishers(publish)
+    wiring.subscribers(take)
+    return broker
+
+
+async def _nowhere(address: str, message: Aside) -> None:
+    """Nothing is taken, so nothing is put aside."""
