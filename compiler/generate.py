@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from compiler.emit import (
+    brokers,
     errors,
     events,
     grpc,
     inputs,
+    messages,
     models,
     nginx,
     openapi,
@@ -28,6 +30,8 @@ _EMITTERS = (
     errors,
     services,
     events,
+    messages,
+    brokers,
     storage,
     tables,
     inputs,

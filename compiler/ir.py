@@ -367,6 +367,8 @@ class Event:
     entity: str = ""
     # The services that publish it.
     services: tuple[str, ...] = ()
+    # What is around `data` on the wire, its type included.
+    envelope: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

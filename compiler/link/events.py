@@ -91,6 +91,7 @@ class EventLinker:
             message.span,
             doc=message.doc,
             entity=entity,
+            envelope=message.envelope,
         )
 
     def _data(self, type: str, change: str, message: AsyncMessage) -> tuple[Type, str]:

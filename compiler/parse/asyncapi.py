@@ -41,6 +41,8 @@ class AsyncMessage:
     view: str | None = None
     view_span: Span | None = None
     data_span: Span | None = None
+    # The payload's other fields.
+    envelope: tuple[Field, ...] = ()
     key: str = ""
     subject: str = ""
     doc: str = ""
@@ -228,6 +230,8 @@ class _Reader:
         kind, data = fields.get("type"), fields.get("data")
         if payload is not None and "specversion" in fields and kind and data and kind.type.enum:
             message = self._event(message, payload, kind, data)
+            others = (field for name, field in fields.items() if name != "data")
+            message = replace(message, envelope=tuple(others))
         self.messages[id(node)] = message
         return message
 

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import PLATFORMS, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, Embedded, Platform
 
 
-@pytest.fixture(params=PLATFORMS)
-async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
-    """Each platform in turn, open and empty."""
-    platform = PLATFORMS[request.param](tmp_path)
+async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
+    platform = kind(folder)
     await platform.open()
     yield platform
     await platform.close()
+    await platform.remove()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Stores are tried without brokers, and buses with them."""
+    if "platform" in metafunc.fixturenames:
+        names: list[Any] = list(PLATFORMS)
+        if metafunc.module.__name__.rpartition(".")[2] in ("test_bus", "test_bus_failures"):
+            names += [pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS]
+        metafunc.parametrize("platform", names, indirect=True)
+
+
+@pytest.fixture
+async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Each platform in turn, open and empty."""
+    async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
+        yield platform
 
 
 @pytest.fixture
 def store(platform: Platform) -> Store:
     """Its store."""
     return platform.store
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS])
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Each real broker in turn, for what brokers promise beyond the port."""
+    async for platform in _opened(BROKERS[request.param], tmp_path):
+        yield platform
 
 
 @pytest.fixture
