@@ -11,6 +11,7 @@ from compiler.emit import (
     models,
     openapi,
     rest,
+    rows,
     services,
     storage,
     tables,
@@ -20,7 +21,7 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
+_EMITTERS = (openapi, models, errors, services, events, storage, rows, tables, inputs, rest, values)
 
 
 # How the emitters call the package that they write into.
