@@ -49,9 +49,9 @@ class Table(Generic[E]):
 class SqlTable(Generic[E]):
     """`table` as a PostgreSQL or MySQL server keeps it, in types of its own (columns.py).
 
-    `pack(entity)` gives the row in column order: Decimal, date, datetime, bool, enums by value, JSON
-    as text; `unpack(row)` the entity back. `optional`: the columns that may hold NULL. `home`: the
-    kind of server that the contract wants it on, `postgresql` or `mysql`.
+    `pack(entity)` gives the row in column order: Decimal, date, datetime, bool, enums by value,
+    JSON as text; `unpack(row)` the entity back. `optional`: the columns that may hold NULL. `home`:
+    the kind of server that the contract wants it on, `postgresql` or `mysql`.
     """
 
     table: Table[E]

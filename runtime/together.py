@@ -26,21 +26,18 @@ class Together(Generic[K, V]):
         """`load` answers those of the keys that exist; `most` keys at once."""
         self._load = load
         self._most = most
-        self._waiting: dict[K, asyncio.Future[V | None]] = {}
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
         # The loop itself holds its tasks weakly.
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def get(self, key: K) -> V | None:
         """The key's value, or None. Raises what `load` raises."""
-        waiting = self._waiting
-        future = waiting.get(key)
-        if future is None:
-            loop = asyncio.get_running_loop()
-            if not waiting:
-                loop.call_soon(self._send)
-            future = waiting[key] = loop.create_future()
-        # Shielded: it may be another's answer as well.
-        return await asyncio.shield(future)
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._send)
+        future: asyncio.Future[V | None] = loop.create_future()
+        self._waiting.setdefault(key, []).append(future)
+        return await future
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -52,18 +49,19 @@ class Together(Generic[K, V]):
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
 
-    async def _round(self, waiting: Mapping[K, asyncio.Future[V | None]]) -> None:
+    async def _round(self, waiting: Mapping[K, list[asyncio.Future[V | None]]]) -> None:
         try:
             found = await self._load(list(waiting))
         except BaseException as error:
-            for future in waiting.values():
-                if not future.done():
-                    future.set_exception(error)
-                    # Told to whoever still waits; if nobody does, that is no fault.
-                    future.exception()
+            for futures in waiting.values():
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
             if not isinstance(error, Exception):
                 raise
         else:
-            for key, future in waiting.items():
-                if not future.done():
-                    future.set_result(found.get(key))
+            for key, futures in waiting.items():
+                value = found.get(key)
+                for future in futures:
+                    if not future.done():
+                        future.set_result(value)
