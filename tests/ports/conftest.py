@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import PLATFORMS, Embedded, Platform
+from tests.ports.platforms import NEEDS, PLATFORMS, Embedded, Platform
 
 
-@pytest.fixture(params=PLATFORMS)
+def _platform(name: str) -> Any:
+    """The platform's name, marked with the servers that it needs."""
+    marks = [pytest.mark.server(server) for server in NEEDS.get(name, ())]
+    return pytest.param(name, marks=marks)
+
+
+@pytest.fixture(params=map(_platform, PLATFORMS))
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
     platform = PLATFORMS[request.param](tmp_path)
     await platform.open()
     yield platform
     await platform.close()
+    await platform.drop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from runtime.adapters.embedded_bus import EmbeddedBus
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.ports import Bus, Store
 from tests.ports.sample import TABLES
+from tests.ports.sql_platforms import Mysql, Postgres
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -49,6 +50,10 @@ class Platform(Protocol):
         """Stops the bus and lets go of everything; what is stored stays."""
         ...
 
+    async def drop(self) -> None:
+        """What is stored goes."""
+        ...
+
     def wake(self) -> None:
         """Has the bus look at the clock, which was turned."""
         ...
@@ -83,9 +88,18 @@ class Embedded:
         await self.bus.stop()
         await self.database.close()
 
+    async def drop(self) -> None:
+        """Nothing to do: the folder is a test's own."""
+
     def wake(self) -> None:
         """Has the relay look."""
         self.bus.nudge(parked=True)
 
 
-PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
+PLATFORMS: dict[str, Callable[[Path], Platform]] = {
+    "embedded": Embedded,
+    "postgres": Postgres,
+    "mariadb": Mysql,
+}
+# The servers that a platform needs, by the names of the mark `server`.
+NEEDS: dict[str, tuple[str, ...]] = {"postgres": ("postgres",), "mariadb": ("mariadb",)}

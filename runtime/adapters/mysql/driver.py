@@ -57,7 +57,7 @@ class MysqlDriver:
 
     def __init__(self, url: str, *, patience: float, connect_within: float = 3.0) -> None:
         """`patience`: seconds after which nobody waits for a statement."""
-        self._options = _options(url)
+        self._options = connect_options(url)
         self._within = connect_within
         # Below the patience, so that a lock that is not given does not cost a connection.
         lock = max(1, int(patience * 0.75))
@@ -289,7 +289,7 @@ def _meaning(error: Exception) -> Exception:
     return error
 
 
-def _options(url: str) -> dict[str, Any] | None:
+def connect_options(url: str) -> dict[str, Any] | None:
     """What asyncmy takes, of a URL; None where it is no usable one."""
     try:
         parts = urlsplit(url)
