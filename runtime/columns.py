@@ -107,6 +107,20 @@ class Document(TypeDecorator[Any]):
         return "Document()"
 
 
+class Bytes(TypeDecorator[bytes]):
+    """Bytes, of any number that a request may have."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The server's type; MySQL's own choice would hold 64 KiB."""
+        return dialect.type_descriptor(mysql.LONGBLOB() if _mysql(dialect) else LargeBinary())
+
+    def __repr__(self) -> str:
+        return "Bytes()"
+
+
 MOMENT = Moment()
 DOCUMENT = Document()
-BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+BYTES = Bytes()

@@ -66,8 +66,8 @@ SQL_TALLIES: SqlTable[Tally] = SqlTable(
 SQL_TABLES = (SQL_POTS, SQL_TALLIES)
 
 
-def declared() -> MetaData:
-    """The same tables as SQLAlchemy knows them, with the stores' own."""
+def declared(*, lanes: bool) -> MetaData:
+    """The same tables as SQLAlchemy knows them, with the stores' own (see own_tables)."""
     metadata = MetaData()
     Table(
         "pots",
@@ -95,5 +95,5 @@ def declared() -> MetaData:
         Column("label", Exact(100)),
     )
     schema.side_tables(metadata, SQL_TABLES)
-    schema.own_tables(metadata)
+    schema.own_tables(metadata, lanes=lanes)
     return metadata

@@ -86,7 +86,7 @@ class SqlDatabase:
 
         Raises SettingsError, which names `variable` and nothing that it holds.
         """
-        await _reach(driver, variable, within)
+        await reach(driver, variable, within)
         database = cls(
             driver,
             dialect,
@@ -241,8 +241,8 @@ class SqlDatabase:
         return max((row[0] for row in rows), default="")
 
 
-async def _reach(driver: Driver, variable: str, within: float) -> None:
-    """Waits until the server takes a connection. Raises SettingsError."""
+async def reach(driver: Driver, variable: str, within: float = OPEN_WITHIN) -> None:
+    """Waits until the server takes a connection. Raises SettingsError, which names `variable`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within
     while True:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Column, Double, Index, MetaData, SmallInteger, Table
-from sqlalchemy.dialects import mysql
 
 from runtime.columns import BYTES, WHOLE, Exact
 from runtime.table import SqlTable
@@ -18,10 +17,11 @@ from runtime.table import SqlTable
 LANES = 64
 
 
-def own_tables(metadata: MetaData) -> None:
+def own_tables(metadata: MetaData, *, lanes: bool) -> None:
     """The outbox, the inbox, the idempotency records and the leases.
 
-    Each row is of one service: several may share a database. `at` is in ms since 1970.
+    Each row is of one service: several may share a database. `at` is in ms since 1970. `lanes`:
+    also the rows that commits lock on MySQL; PostgreSQL has locks without rows.
     """
     Table(
         "outbox",
@@ -67,14 +67,14 @@ def own_tables(metadata: MetaData) -> None:
         Column("id", Exact(100), primary_key=True),
         Column("holder", Exact(40), nullable=False),
         # Seconds since 1970, by the server's clock.
-        Column("until", Double().with_variant(mysql.DOUBLE(), "mysql", "mariadb"), nullable=False),
+        Column("until", Double(), nullable=False),
     )
-    # Rows that are only locked (mysql/driver.py); PostgreSQL has locks without rows.
-    Table(
-        "outbox_lanes",
-        metadata,
-        Column("lane", SmallInteger, primary_key=True, autoincrement=False),
-    )
+    if lanes:
+        Table(
+            "outbox_lanes",
+            metadata,
+            Column("lane", SmallInteger, primary_key=True, autoincrement=False),
+        )
 
 
 def side_tables(metadata: MetaData, tables: Iterable[SqlTable[Any]]) -> None:
