@@ -15,6 +15,7 @@ from compiler.emit import (
     nginx,
     openapi,
     rest,
+    rows,
     services,
     storage,
     tables,
@@ -39,6 +40,7 @@ _EMITTERS = (
     values,
     grpc,
     nginx,
+    rows,
 )
 
 

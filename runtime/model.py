@@ -62,6 +62,14 @@ def from_milli(milli: int, currency: str) -> Decimal:
     return Decimal(milli // _MILLI[digits]).scaleb(-digits)
 
 
+_STEP = {digits: Decimal(1).scaleb(-digits) for digits in range(4)}
+
+
+def scaled(amount: Decimal, currency: str) -> Decimal:
+    """`amount` from a NUMERIC column, which gives back three decimals, with the currency's own."""
+    return amount.quantize(_STEP[_MINOR_DIGITS.get(currency, 2)])
+
+
 # The slots themselves: half the time that `object.__setattr__` takes to find them.
 _put_values, _put_set, _put_extra, _put_private = (
     BaseModel.__dict__[slot].__set__

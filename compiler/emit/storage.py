@@ -23,7 +23,7 @@ def emit(contract: Contract) -> dict[str, str]:
     entity = module.use("runtime.model", "Entity")
     module.line(f"TABLES: tuple[{table}[{module.use('typing', 'Any')}], ...] = (")
     for schema in entities:
-        module.line(f"    {_constant(schema)},")
+        module.line(f"    {constant(schema)},")
     module.line(")")
     module.gap()
     module.line("# The prefix of each kind's ids.")
@@ -35,7 +35,8 @@ def emit(contract: Contract) -> dict[str, str]:
     return {module.path: module.text()}
 
 
-def _constant(schema: Schema) -> str:
+def constant(schema: Schema) -> str:
+    """What the schema's Table is called."""
     return "".join(f"_{c}" if c.isupper() else c.upper() for c in schema.python).lstrip("_")
 
 
@@ -87,35 +88,36 @@ def _codec(
             assert field.name in money, f"{schema.name}.{field.name} has no currency"
             read = f"{module.use('runtime.model', 'from_milli')}({{0}}, {digits})"
         value = f"e.{field.python}"
-        optional = _optional(field)
+        may_lack = optional(field)
         plain = write == "{0}"
         out = write.format(value)
-        encoded.append(out if plain or not optional else f"None if {value} is None else {out}")
+        encoded.append(out if plain or not may_lack else f"None if {value} is None else {out}")
         cell = f"r[{stored.index(field)}]"
         back = read.format(cell)
         plain = read == "{0}"
         decoded.append(
             f"{literal(field.python)}: "
-            + (back if plain or not optional else f"None if {cell} is None else {back}")
+            + (back if plain or not may_lack else f"None if {cell} is None else {back}")
         )
     assert currencies
     row = module.use("runtime.table", "Row")
     module.gap()
-    with module.block(f"def _{_constant(schema).lower()}_row(e: {name}) -> {row}:"):
+    with module.block(f"def _{constant(schema).lower()}_row(e: {name}) -> {row}:"):
         module.line("return (")
         for out in encoded:
             module.line(f"    {out},")
         module.line(")")
     module.gap()
     assemble = module.use("runtime.model", "assemble")
-    with module.block(f"def _{_constant(schema).lower()}(r: {row}) -> {name}:"):
+    with module.block(f"def _{constant(schema).lower()}(r: {row}) -> {name}:"):
         module.line(f"return {assemble}({name}, {{")
         for back in decoded:
             module.line(f"    {back},")
         module.line("})")
 
 
-def _optional(field: Field) -> bool:
+def optional(field: Field) -> bool:
+    """Whether the entity may lack the field."""
     return field.type.nullable or (not field.required and not field.has_default)
 
 
@@ -135,7 +137,7 @@ def _cell(
     if type.kind == "boolean":
         return "int({0})", "bool({0})"
     if type.enum and named:
-        return "{0}.value", _enum(module, named, enums) + "[{0}]"
+        return "{0}.value", enum_values(module, named, enums) + "[{0}]"
     if type.format == "decimal":
         return module.use("runtime.model", "to_milli") + "({0})", ""
     if type.format == "date":
@@ -145,11 +147,11 @@ def _cell(
         return rfc + "({0})", module.use("runtime.scalar", "instant") + "({0})"
     if type.kind in ("string", "integer", "number"):
         return "{0}", "{0}"
-    codec = _json(module, type, named, field, lists)
+    codec = json_codec(module, type, named, field, lists)
     return codec + ".write({0})", codec + ".read({0})"
 
 
-def _enum(module: Module, name: str, enums: dict[str, str]) -> str:
+def enum_values(module: Module, name: str, enums: dict[str, str]) -> str:
     if name not in enums:
         enums[name] = f"_{name.upper()}"
         module.use("generated.models", name)
@@ -157,7 +159,7 @@ def _enum(module: Module, name: str, enums: dict[str, str]) -> str:
     return enums[name]
 
 
-def _json(
+def json_codec(
     module: Module, type: Type, named: str | None, field: Field, lists: dict[str, str]
 ) -> str:
     """The codec of what SQL keeps as JSON text: arrays and objects."""
@@ -189,9 +191,9 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
     name = record_name(schema)
     names = [field.python for field in stored]
     attributes = {field.name: field.python for field in stored}
-    lower = _constant(schema).lower()
+    lower = constant(schema).lower()
     module.gap()
-    module.line(f"{_constant(schema)}: {table}[{name}] = {table}(")
+    module.line(f"{constant(schema)}: {table}[{name}] = {table}(")
     module.line(f"    kind={name},")
     module.line(f"    name={literal(entity.table)},")
     module.line(f"    service={literal(entity.service)},")
@@ -271,7 +273,7 @@ def _ddl(schema: Schema, schemas: dict[str, Schema]) -> list[str]:
     cells: list[str] = []
     for field in stored:
         type, _ = resolved(field.type, schemas)
-        null = "" if _optional(field) else " NOT NULL"
+        null = "" if optional(field) else " NOT NULL"
         cells.append(
             '"id" TEXT PRIMARY KEY NOT NULL'
             if field.name == "id"

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import BROKERS, PLATFORMS, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Embedded, Platform
 
 
 async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
@@ -24,16 +24,18 @@ async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterat
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Stores are tried without brokers, and buses with them."""
     if "platform" in metafunc.fixturenames:
-        names: list[Any] = list(PLATFORMS)
+        real = list(STORES)
         if metafunc.module.__name__.rpartition(".")[2] in ("test_bus", "test_bus_failures"):
-            names += [pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS]
+            real += BROKERS
+        names: list[Any] = list(PLATFORMS)
+        names += [pytest.param(name, marks=pytest.mark.server(name)) for name in real]
         metafunc.parametrize("platform", names, indirect=True)
 
 
 @pytest.fixture
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
-    async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
+    async for platform in _opened((PLATFORMS | STORES | BROKERS)[request.param], tmp_path):
         yield platform
 
 

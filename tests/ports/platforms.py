@@ -107,7 +107,21 @@ def _rabbitmq(folder: Path) -> Platform:
     return RabbitmqPlatform(folder)
 
 
+def _postgres(folder: Path) -> Platform:
+    from tests.ports.sql_platforms import Postgres
+
+    return Postgres(folder)
+
+
+def _mariadb(folder: Path) -> Platform:
+    from tests.ports.sql_platforms import Mysql
+
+    return Mysql(folder)
+
+
 # Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
+# Real stores, whose events an embedded bus carries.
+STORES: dict[str, Callable[[Path], Platform]] = {"postgres": _postgres, "mariadb": _mariadb}
 # Real brokers, whose events come out of an embedded store.
 BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}
