@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from compiler.emit import (
+    collections,
+    documents,
     errors,
     events,
     inputs,
@@ -20,7 +22,20 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    tables,
+    collections,
+    documents,
+    inputs,
+    rest,
+    values,
+)
 
 
 # How the emitters call the package that they write into.

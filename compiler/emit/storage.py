@@ -87,16 +87,16 @@ def _codec(
             assert field.name in money, f"{schema.name}.{field.name} has no currency"
             read = f"{module.use('runtime.model', 'from_milli')}({{0}}, {digits})"
         value = f"e.{field.python}"
-        optional = _optional(field)
+        may_be_none = optional(field)
         plain = write == "{0}"
         out = write.format(value)
-        encoded.append(out if plain or not optional else f"None if {value} is None else {out}")
+        encoded.append(out if plain or not may_be_none else f"None if {value} is None else {out}")
         cell = f"r[{stored.index(field)}]"
         back = read.format(cell)
         plain = read == "{0}"
         decoded.append(
             f"{literal(field.python)}: "
-            + (back if plain or not optional else f"None if {cell} is None else {back}")
+            + (back if plain or not may_be_none else f"None if {cell} is None else {back}")
         )
     assert currencies
     row = module.use("runtime.table", "Row")
@@ -115,7 +115,8 @@ def _codec(
         module.line("})")
 
 
-def _optional(field: Field) -> bool:
+def optional(field: Field) -> bool:
+    """Whether a stored entity may have no value for `field`."""
     return field.type.nullable or (not field.required and not field.has_default)
 
 
@@ -215,13 +216,15 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
     if entity.sets:
         module.line("    sets={")
         for set_name, paths in entity.sets:
-            parts = [_path(path, attributes, schema, schemas) for path in paths]
+            parts = [set_values(path, attributes, schema, schemas) for path in paths]
             module.line(f"        {literal(set_name)}: lambda e: ({', '.join(parts)},),")
         module.line("    },")
     module.line(")")
 
 
-def _path(path: str, attributes: dict[str, str], schema: Schema, schemas: dict[str, Schema]) -> str:
+def set_values(
+    path: str, attributes: dict[str, str], schema: Schema, schemas: dict[str, Schema]
+) -> str:
     """`ownerId` → `e.owner_id`; `members[].userId` → the members' ids; `tags[]` → the tags."""
     head, each, tail = path.partition("[]")
     if not each:
@@ -271,7 +274,7 @@ def _ddl(schema: Schema, schemas: dict[str, Schema]) -> list[str]:
     cells: list[str] = []
     for field in stored:
         type, _ = resolved(field.type, schemas)
-        null = "" if _optional(field) else " NOT NULL"
+        null = "" if optional(field) else " NOT NULL"
         cells.append(
             '"id" TEXT PRIMARY KEY NOT NULL'
             if field.name == "id"
