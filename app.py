@@ -11,6 +11,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -198,6 +199,7 @@ class Platform:
                 decode=_event,
                 handle=getattr(getattr(consumers, rule.service), rule.method),
                 keyed=rule.name not in _UNKEYED,
+                seen=partial(stores[rule.service].seen, rule.name),
                 **_TERMS.get(rule.name, {}),
             )
             for rule in CONSUMERS

@@ -256,12 +256,18 @@ class Delivery(Generic[M]):
 Batch = Sequence[Delivery[M]]
 
 
+async def _none_known(event_ids: Sequence[str]) -> set[str]:
+    """What a consumer without an inbox has applied."""
+    return set()
+
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """A consumer of the contract: an AsyncAPI receive operation bound to its handler's method.
 
     `keyed`: a batch holds one key's events only, in order. `decode` turns an envelope into its
-    event. `patience`: seconds that a batch may take; None: what the bus grants all.
+    event. `patience`: seconds that a batch may take; None: what the bus grants all. `seen` tells
+    which events the consumer has applied: `Store.seen` of the store that its marks are in.
     """
 
     name: str
@@ -274,6 +280,7 @@ class Consumer:
     most: int = 100
     attempts: int = 8
     patience: float | None = None
+    seen: Callable[[Sequence[str]], Awaitable[set[str]]] = _none_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +301,13 @@ class Bus(Protocol):
 
     async def start(self, consumers: Sequence[Consumer]) -> None:
         """Begins to deliver."""
+        ...
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Takes events out of an outbox: when it returns they are kept, those of a key in order.
+
+        Raises Unavailable, in bounded time; some may be kept then, and come twice.
+        """
         ...
 
     async def drained(self, timeout: float = 10.0) -> bool:  # noqa: ASYNC109 # False, no exception

@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from runtime.adapters.clock import milliseconds
-from runtime.adapters.embedded_lanes import Failed, Lanes, Letter, Parcel
+from runtime.adapters.lanes import Failed, Lanes, Letter, Parcel
 from runtime.adapters.embedded_retries import Retries
 from runtime.adapters.sqlite.database import Database
 from runtime.adapters.sqlite.outbox import Backlog, Outbox
@@ -37,6 +37,7 @@ class EmbeddedBus:
     At most `hold` events are in memory; a handler that runs longer than `patience` seconds has
     failed, and one that still runs so many seconds after `stop` began is cancelled. Delivery begins
     with `start`; without it, as in the command line, dead letters can be listed and replayed.
+    `others`: channels whose events another bus carries; they are left in the outbox.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class EmbeddedBus:
         stop_within: float = 20.0,
         first_delay: float = 0.2,
         longest_delay: float = 30.0,
+        others: Collection[str] = (),
     ) -> None:
+        self._others = frozenset(others)
         self._clock = database.clock
         self._outbox = Outbox(database)
         self._database = database
@@ -87,7 +90,6 @@ class EmbeddedBus:
                 patience=self._patience,
                 settle=self._settle,
                 park=self._park,
-                seen=self._outbox.seen,
                 idle=self._changed.set,
             )
         self._recover_to = self._outbox.last()
@@ -171,6 +173,8 @@ class EmbeddedBus:
         self._changed.set()
 
     def _route(self, seq: int, envelope: Envelope) -> None:
+        if envelope.channel in self._others:
+            return
         takers = self._routes.get((envelope.channel, envelope.type))
         if takers is None:
             takers = tuple(
@@ -181,11 +185,12 @@ class EmbeddedBus:
             )
             if len(self._routes) < 1000:
                 self._routes[envelope.channel, envelope.type] = takers
-        if seq <= self._recover_to:
+        doubtful = seq <= self._recover_to
+        if doubtful:
             takers = tuple(
                 lanes
                 for lanes in takers
-                if not self._outbox.handled(lanes.consumer.name, envelope.id)
+                if not self._outbox.parked(lanes.consumer.name, envelope.id)
             )
         if not takers:
             self._clear(seq)
@@ -193,7 +198,7 @@ class EmbeddedBus:
         self._left[seq] = len(takers)
         letter = Letter(envelope)
         for lanes in takers:
-            lanes.put(Parcel(letter, seq))
+            lanes.put(Parcel(letter, seq, doubtful=doubtful))
 
     # --- from the lanes back ----------------------------------------------------------------------
 
@@ -292,7 +297,7 @@ class EmbeddedBus:
         if not all(lanes.idle for lanes in self._lanes.values()):
             return False
         try:
-            return self._outbox.empty()
+            return self._outbox.empty(self._others)
         except Unavailable:
             return False
 

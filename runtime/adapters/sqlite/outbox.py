@@ -59,9 +59,11 @@ class Outbox:
         rows = self._database.read("SELECT max(seq) FROM outbox")
         return rows[0][0] or 0
 
-    def empty(self) -> bool:
-        """Whether every event is with all its consumers, or parked."""
-        return not self._database.read("SELECT 1 FROM outbox LIMIT 1")
+    def empty(self, others: Collection[str] = ()) -> bool:
+        """Whether every event is with all its consumers, or parked; those of `others` aside."""
+        places = ", ".join("?" * len(others))
+        sql = f"SELECT 1 FROM outbox WHERE channel NOT IN ({places}) LIMIT 1"  # nosec B608 # marks
+        return not self._database.read(sql, tuple(others))
 
     def after(self, seq: int, most: int) -> list[tuple[int, Envelope]]:
         """The next events behind `seq`, in the order they were committed in."""
@@ -77,21 +79,11 @@ class Outbox:
         rows = self._database.read(_NEXT_DUE, (consumer, now))
         return rows[0][0] if rows else None
 
-    def handled(self, consumer: str, event_id: str) -> bool:
-        """Whether the consumer has applied the event, or has it parked."""
+    def parked(self, consumer: str, event_id: str) -> bool:
+        """Whether the consumer has the event parked."""
         return bool(
             self._database.read(
-                "SELECT 1 FROM inbox WHERE consumer = ?1 AND event_id = ?2 UNION ALL "
-                "SELECT 1 FROM parked WHERE consumer = ?1 AND id = ?2 LIMIT 1",
-                (consumer, event_id),
-            )
-        )
-
-    def seen(self, consumer: str, event_id: str) -> bool:
-        """Whether the consumer has applied the event."""
-        return bool(
-            self._database.read(
-                "SELECT 1 FROM inbox WHERE consumer = ? AND event_id = ?", (consumer, event_id)
+                "SELECT 1 FROM parked WHERE consumer = ? AND id = ?", (consumer, event_id)
             )
         )
 

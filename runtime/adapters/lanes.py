@@ -36,11 +36,15 @@ class Letter:
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """An event on its way to one consumer. `seq`: its outbox row; None for one that was parked."""
+    """An event on its way to one consumer. `seq`: its place in the bus; None for one that was
+    parked. `doubtful`: it may have been applied before. `record`: a broker's, that it came in.
+    """
 
     letter: Letter
     seq: int | None
     attempts: int = 0
+    doubtful: bool = False
+    record: Any = None
 
     @property
     def envelope(self) -> Envelope:
@@ -73,7 +77,7 @@ class Lanes:
     """Hands parcels to a consumer: a lane a key (one for all where it is not keyed), some at once.
 
     Workers exist only while there is work. `settle` is called for what was applied, `park` for what
-    was not, `idle` when a lane is empty; `seen` tells what the inbox holds.
+    was not, `idle` when a lane is empty. What is doubtful is looked up in the consumer's inbox first.
     """
 
     def __init__(
@@ -84,7 +88,6 @@ class Lanes:
         patience: float,
         settle: Settle,
         park: Park,
-        seen: Callable[[str, str], bool],
         idle: Callable[[], None],
     ) -> None:
         self.consumer = consumer
@@ -92,7 +95,6 @@ class Lanes:
         self._patience = patience
         self._settle = settle
         self._park = park
-        self._seen = seen
         self._idle = idle
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[Lane] = deque()
@@ -121,6 +123,16 @@ class Lanes:
                 worker.add_done_callback(self._workers.discard)
         lane.parcels.append(parcel)
 
+    def forget(self, lost: Callable[[Parcel], bool]) -> None:
+        """Drops what waits and is `lost`: another process has it now. What runs goes on."""
+        for lane in self._lanes.values():
+            lane.parcels = deque(parcel for parcel in lane.parcels if not lost(parcel))
+
+    async def pause(self, within: float) -> None:
+        """Waits until nothing runs, for so many seconds."""
+        if self._workers:
+            await asyncio.wait(tuple(self._workers), timeout=within)
+
     async def stop(self, within: float) -> None:
         """Lets what runs finish, for so many seconds; what waits stays in the outbox."""
         self._closed = True
@@ -137,7 +149,8 @@ class Lanes:
         try:
             while self._ready and not self._closed:
                 lane = self._ready.popleft()
-                await self._deliver(self._batch(lane))
+                if lane.parcels:
+                    await self._deliver(self._batch(lane))
                 if lane.parcels:
                     self._ready.append(lane)
                 else:
@@ -156,6 +169,12 @@ class Lanes:
         return batch
 
     async def _deliver(self, batch: list[Parcel]) -> None:
+        if any(parcel.doubtful for parcel in batch):
+            fresh = await self._not_applied(batch)
+            for parcel in batch:
+                if parcel not in fresh:
+                    self._settle(self.consumer, parcel)
+            batch = fresh
         if len(batch) > 1:
             failed = await self._hand(batch)
             if failed is None:
@@ -217,11 +236,17 @@ class Lanes:
 
     async def _hand_fresh(self, batch: list[Parcel]) -> Failed | None:
         """Some of the batch were applied before: the others go on together."""
-        name = self.consumer.name
+        fresh = await self._not_applied(batch)
+        if len(fresh) == len(batch):
+            return Failed("AlreadySeen")
+        # Of the others one may be known meanwhile; alone it is told from the rest.
+        return await self._hand(fresh) if fresh else None
+
+    async def _not_applied(self, batch: list[Parcel]) -> list[Parcel]:
+        """Those that the inbox does not know; all, where it cannot be asked."""
         try:
-            fresh = [parcel for parcel in batch if not self._seen(name, parcel.envelope.id)]
-        except Problem as problem:
-            return Failed(type(problem).__name__)
-        if fresh and len(fresh) < len(batch):
-            return await self._hand(fresh)
-        return Failed("AlreadySeen") if fresh else None
+            known = await self.consumer.seen([parcel.envelope.id for parcel in batch])
+        except Exception as error:
+            log.warning("the inbox of %s: %s", self.consumer.name, type(error).__name__)
+            return batch
+        return [parcel for parcel in batch if parcel.envelope.id not in known]

@@ -1,0 +1,402 @@
+"""The bus over Kafka: topics as the contract declares them, a group a service and channel.
+
+What a consumer fails on goes to `{topic}.{service}.retries`, a record for it alone with the time at
+which it is due; what it gives up to the topic's dead letters. A letter that was replayed is taken
+back by a record of its key without a value, after it was written to the retries: so nothing is lost
+in between, and the worst is that it is handed out twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream.kafka import KafkaBroker
+from faststream.kafka.publisher.usecase import DefaultPublisher
+
+from runtime.adapters.intake import (
+    CONSUMER,
+    EVENT,
+    SERVICE,
+    Aside,
+    Record,
+    Terms,
+    dead_letter,
+    replayed,
+)
+from runtime.adapters.kafka.group import Group
+from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
+from runtime.channels import Topic, retries
+from runtime.cloudevents import STRUCTURED, structured
+from runtime.ports import Clock, Consumer, DeadLetter, Envelope
+from runtime.problem import Problem, Unavailable
+from runtime.settings import SettingsError
+
+log = logging.getLogger("runtime.bus")
+T = TypeVar("T")
+
+_OPEN_WITHIN = 10.0
+# Seconds that the client may take to leave its groups: aiokafka's stop can hang after a pause.
+_LEAVE_WITHIN = 5.0
+# Dead letters in one answer.
+_MOST_LISTED = 10_000
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    """Waits for records until there are some. FastStream sleeps after each empty answer: an event
+    that came then would wait for that.
+    """
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
+        """Raises ConsumerStoppedError at the end."""
+        while True:
+            found = await super().getmany(*partitions, timeout_ms=1000, max_records=max_records)
+            if found:
+                return dict(found)
+
+
+class KafkaBus:
+    """The port `Bus`, and `Health`. `prefix` is put before each topic's and group's name.
+
+    Delivery begins with `start`; without it, events can be published, and dead letters listed and
+    replayed.
+    """
+
+    name = "kafka"
+
+    def __init__(
+        self, servers: str, wiring: Wiring, *, clock: Clock, terms: Terms, prefix: str
+    ) -> None:
+        """Use `open`."""
+        self._servers = [part.strip() for part in servers.split(",")]
+        self._wiring = wiring
+        self._clock = clock
+        self._terms = terms
+        self._prefix = prefix
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._stopped = False
+        self._broker = KafkaBroker(
+            self._servers,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=round(terms.answer_within * 1000),
+            linger_ms=0,
+            # Ours to declare, with their partitions.
+            allow_auto_create_topics=False,
+            client_id="budget-manager",
+            apply_types=False,
+            logger=None,
+        )
+        self._publishers: dict[str, DefaultPublisher] = {}
+        # Outside of the groups: knows where partitions end, and reads dead letters.
+        self._watcher: AIOKafkaConsumer
+
+    @classmethod
+    async def open(
+        cls,
+        servers: str,
+        wiring: Wiring,
+        *,
+        clock: Clock,
+        terms: Terms | None = None,
+        prefix: str = "",
+    ) -> KafkaBus:
+        """Connected, with all topics declared. Raises SettingsError, naming KAFKA_BROKER."""
+        bus = cls(servers, wiring, clock=clock, terms=terms or Terms(), prefix=prefix)
+        try:
+            async with asyncio.timeout(_OPEN_WITHIN):
+                await bus._connect()
+        except (TimeoutError, KafkaError, OSError) as error:
+            await bus._disconnect()
+            why = f"does not answer within {_OPEN_WITHIN:.0f} s"
+            if not isinstance(error, TimeoutError):
+                why = f"cannot be used ({type(error).__name__})"
+            raise SettingsError([f"KAFKA_BROKER: the broker {why}"]) from None
+        except BaseException:
+            await bus._disconnect()
+            raise
+        return bus
+
+    async def _connect(self) -> None:
+        self._watcher = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            request_timeout_ms=round(self._terms.answer_within * 1000),
+            enable_auto_commit=False,
+        )
+        await self._watcher.start()
+        builder: Any = await self._broker.connect()
+        # `builder` is how FastStream makes a consumer; see PatientConsumer.
+        self._broker.config.broker_config.builder = functools.partial(
+            PatientConsumer, **builder.keywords
+        )
+        self._wiring.publishers(self._publish_to)
+        await self._declare(list(self._wiring.topics.values()))
+
+    async def _declare(self, topics: Sequence[Topic]) -> None:
+        """Creates what is not there. Raises KafkaError."""
+        admin = self._broker.config.broker_config.admin_client
+        known = set(await admin.list_topics())
+        new = [
+            NewTopic(
+                name=self._prefix + topic.address,
+                num_partitions=topic.partitions,
+                replication_factor=topic.replicas,
+                topic_configs=dict(topic.configuration),
+            )
+            for topic in topics
+            if self._prefix + topic.address not in known
+        ]
+        if not new:
+            return
+        answer = await admin.create_topics(new)
+        for topic in answer.to_object()["topic_errors"]:
+            error = for_code(topic["error_code"])
+            if topic["error_code"] and error is not TopicAlreadyExistsError:
+                raise error(topic["topic"])
+
+    async def start(self, consumers: Sequence[Consumer]) -> None:
+        """Joins the groups of `consumers`. Raises ValueError for equal names, and Unavailable."""
+        names = [consumer.name for consumer in consumers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two consumers are called {name}")
+        of: dict[tuple[str, str], list[Consumer]] = {}
+        for consumer in consumers:
+            if consumer.channel in self._wiring.topics:
+                of.setdefault((consumer.channel, consumer.service), []).append(consumer)
+        self._groups = {
+            (channel, service): Group(
+                self._wiring.topics[channel],
+                service,
+                some,
+                self._clock,
+                self._terms,
+                self._prefix,
+                self._put_aside,
+            )
+            for (channel, service), some in of.items()
+        }
+        self._wiring.subscribers(self._subscribe)
+        await self._bounded(self._join(), within=6 * self._terms.answer_within)
+
+    def _publish_to(self, channel: str, description: str, message: Any) -> None:
+        topic = self._wiring.topics[channel]
+        declared = publisher(self._broker, topic, self._prefix, description, message)
+        self._publishers[channel] = declared
+
+    def _subscribe(self, channel: str, service: str, message: Any) -> None:
+        group = self._groups.get((channel, service))
+        if group is not None:
+            group.fetched_by(subscribe(self._broker, group, message))
+
+    async def _join(self) -> None:
+        # All at once: one after the other they would wait for each other's rebalances.
+        await self._declare(
+            [
+                Topic(
+                    group.topic.channel,
+                    retries(group.topic.address, group.service),
+                    replicas=group.topic.replicas,
+                    configuration=group.topic.configuration,
+                )
+                for group in self._groups.values()
+            ]
+        )
+        await asyncio.gather(*(group.join() for group in self._groups.values()))
+
+    async def stop(self) -> None:
+        """Finishes the batches under way, commits, and leaves; within some seconds more than
+        `stop_within`.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        try:
+            async with asyncio.timeout(self._terms.stop_within + _LEAVE_WITHIN):
+                await asyncio.gather(*(group.stop() for group in self._groups.values()))
+        except TimeoutError:
+            log.warning("kafka: not all that was done could be committed")
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        for ending in (self._broker.stop(), self._watcher.stop()):
+            try:
+                await asyncio.wait_for(ending, _LEAVE_WITHIN)
+            except Exception as error:
+                # The broker finds out by itself that we are gone.
+                log.warning("kafka: left without a farewell (%s)", type(error).__name__)
+
+    # --- publishing -------------------------------------------------------------------------------
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Writes them, in order within a key; every replica in sync has them when it returns.
+
+        Raises Unavailable within `answer_within`.
+        """
+        await self._bounded(self._publish(envelopes))
+
+    async def _publish(self, envelopes: Sequence[Envelope]) -> None:
+        waiting = []
+        for envelope in envelopes:
+            topic = self._wiring.topics[envelope.channel]
+            source = f"/services/{topic.types.get(envelope.type, 'unknown')}"
+            waiting.append(
+                await self._publishers[envelope.channel].publish(
+                    structured(envelope, source),
+                    key=envelope.key.encode(),
+                    headers={"content-type": STRUCTURED},
+                    correlation_id=envelope.id,
+                    no_confirm=True,
+                )
+            )
+        await asyncio.gather(*waiting)
+
+    async def _put_aside(self, address: str, message: Aside) -> None:
+        key = message.key.encode()
+        if not message.due:
+            # By which a replay takes it back.
+            key = _letter_key(message.headers[CONSUMER], message.headers[EVENT])
+        await self._bounded(self._write(address, message.body, key, message.headers))
+
+    async def _write(
+        self, address: str, body: bytes | None, key: bytes, headers: dict[str, str]
+    ) -> None:
+        await self._broker.publish(body, topic=self._prefix + address, key=key, headers=headers)
+
+    async def _bounded(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
+        """What `work` gives. Raises Unavailable where the broker does not answer in time."""
+        try:
+            async with asyncio.timeout(within or self._terms.answer_within):
+                return await work
+        except (TimeoutError, KafkaError, OSError) as error:
+            log.warning("kafka does not answer: %s", type(error).__name__)
+            raise Unavailable("The event broker does not answer.", retry_after=1) from error
+
+    # --- what is going on -------------------------------------------------------------------------
+
+    async def check(self) -> Problem | None:
+        """The port `Health`: None when the broker answers."""
+        try:
+            await self._bounded(self._watcher.topics(), within=2.0)
+        except Problem as problem:
+            return problem
+        return None
+
+    def wake(self) -> None:
+        """Looks at the clock, which was turned."""
+        for group in self._groups.values():
+            group.intake.wake()
+
+    async def drained(self, timeout: float = 10.0) -> bool:  # noqa: ASYNC109 # the port's
+        """Waits until this process's share of all topics is applied, retries aside that wait."""
+        pause = 0.005
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._caught_up():
+                    await asyncio.sleep(pause)
+                    pause = min(0.1, pause * 1.5)
+        except (TimeoutError, KafkaError):
+            return False
+        return True
+
+    async def _caught_up(self) -> bool:
+        mine = [
+            partition
+            for group in self._groups.values()
+            if group.consumer is not None
+            for partition in group.consumer.assignment()
+        ]
+        ends = await self._watcher.end_offsets(mine) if mine else {}
+        for group in self._groups.values():
+            if not await group.caught_up(ends):
+                return False
+        return True
+
+    # --- dead letters -----------------------------------------------------------------------------
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """What was given up and not replayed, the oldest first (10,000 at most). Raises
+        Unavailable.
+        """
+        found: list[DeadLetter] = []
+        for topic in self._wiring.topics.values():
+            if topic.dead_letters:
+                letters = await self._letters(topic)
+                found += [dead_letter(record, topic.channel) for record in letters.values()]
+        found.sort(key=lambda letter: letter.at)
+        return found[:_MOST_LISTED]
+
+    async def replay(self, consumer: str, event_id: str) -> bool:
+        """Delivers a dead letter again, its attempts counted anew; False when there is none.
+        Raises Unavailable.
+        """
+        key = _letter_key(consumer, event_id)
+        for topic in self._wiring.topics.values():
+            record = (await self._letters(topic)).get(key) if topic.dead_letters else None
+            if record is not None:
+                message = replayed(record)
+                address = retries(topic.address, record.text(SERVICE))
+                await self._put_aside(address, message)
+                await self._bounded(self._write(topic.dead_letters, None, key, {}))
+                return True
+        return False
+
+    async def _letters(self, topic: Topic) -> dict[bytes, Record]:
+        """A topic's dead letters by key, without those that were taken back."""
+        found: dict[bytes, Record] = {}
+        async for key, record in self._read(self._prefix + topic.dead_letters):
+            found.pop(key, None)
+            if record.body or CONSUMER in record.headers:
+                found[key] = record
+                if len(found) > _MOST_LISTED:
+                    del found[next(iter(found))]
+        return found
+
+    async def _read(self, address: str) -> AsyncIterator[tuple[bytes, Record]]:
+        """All that is in a topic now. Raises Unavailable."""
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            request_timeout_ms=round(self._terms.answer_within * 1000),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        try:
+            await self._bounded(reader.start())
+            admin = self._broker.config.broker_config.admin_client
+            [topic] = await self._bounded(admin.describe_topics([address]))
+            numbers = sorted(row["partition"] for row in topic["partitions"])
+            partitions = [TopicPartition(address, number) for number in numbers]
+            reader.assign(partitions)
+            ends = await self._bounded(reader.end_offsets(partitions))
+            for partition in partitions:
+                while await self._bounded(reader.position(partition)) < ends[partition]:
+                    got = await self._bounded(reader.getmany(partition, timeout_ms=500))
+                    for raw in got.get(partition, ()):
+                        yield raw.key or b"", _record(raw)
+        finally:
+            try:
+                await asyncio.wait_for(reader.stop(), _LEAVE_WITHIN)
+            except TimeoutError:
+                log.warning("kafka: a reader left without a farewell")
+
+
+def _letter_key(consumer: str, event_id: str) -> bytes:
+    return f"{consumer}\n{event_id}".encode()
+
+
+def _record(raw: Any) -> Record:
+    """A dead letter. Its key is the letter's: the event's own is in its body, or its subject is."""
+    return Record(
+        body=raw.value or b"",
+        headers={name: value or b"" for name, value in raw.headers},
+        key="",
+        place=f"{raw.topic}/{raw.partition}/{raw.offset}",
+    )
