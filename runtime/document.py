@@ -58,7 +58,7 @@ def money_bson(amount: Decimal) -> Decimal128:
     coefficient = int(amount.scaleb(-exponent))
     high = (_BIAS + exponent) << _EXPONENT_AT
     if 0 <= coefficient < _WORD:
-        return Decimal128((high, coefficient))
+        return Decimal128((high, coefficient))  # type: ignore[arg-type] # its two words
     return Decimal128(amount)
 
 

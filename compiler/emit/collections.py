@@ -1,4 +1,4 @@
-"""`collections.py`: the documents that MongoDB keeps of each entity at home there, and their codecs."""
+"""`collections.py`: the codecs of the documents that MongoDB keeps of its entities."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ class Codec:
         """The codec of an entity."""
         assert schema.entity is not None
         fields = columns(schema)
-        money = {
-            field: currency for field, currency in schema.entity.money if "[]" not in field
-        }
+        money = {field: currency for field, currency in schema.entity.money if "[]" not in field}
         filled = [
             f"{literal(field)}: [*dict.fromkeys(({', '.join(self._set(schema, paths))},))],"
             for field, paths in set_fields(schema).values()
@@ -106,8 +104,10 @@ class Codec:
         written = [(field, *self._value(field.type, money.get(field.name))) for field in fields]
         module.use("generated.models", kind)
         document = module.use("runtime.document", "Document")
-        keys = {field.python: "_id" if entity and field.name == "id" else field.python
-                for field in fields}
+        keys = {
+            field.python: "_id" if entity and field.name == "id" else field.python
+            for field in fields
+        }
         absent = [(field, write) for field, write, _ in written if optional(field)]
         module.gap()
         with module.block(f"def _{name}_document(e: {kind}) -> {document}:"):
@@ -142,7 +142,9 @@ class Codec:
                 module.line(f"    {literal(field.python)}: {value},")
             module.line("})")
 
-    def _value(self, declared: Type, currency: str | None = None, depth: int = 0) -> tuple[str, str]:
+    def _value(
+        self, declared: Type, currency: str | None = None, depth: int = 0
+    ) -> tuple[str, str]:
         """How a value becomes BSON and comes back, `{0}` being the value."""
         use = self._module.use
         type, named = resolved(declared, self.schemas)

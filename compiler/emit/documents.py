@@ -62,7 +62,9 @@ def _document(module: Module, schema: Schema, schemas: dict[str, Schema]) -> Non
         module.line()
         for field in stored:
             if field.name == "id":
-                module.line("id: str  # type: ignore[assignment] # ours, where Beanie has the driver's")
+                module.line(
+                    "id: str  # type: ignore[assignment] # ours, where Beanie has the driver's"
+                )
                 continue
             _field(module, field, schemas)
         for name, paths in sets.values():
@@ -105,7 +107,9 @@ def _field(module: Module, field: Field, schemas: dict[str, Schema]) -> None:
     if options == ["default=None"]:
         module.line(f"{name}: {annotation} = None")
     elif options:
-        module.line(f"{name}: {annotation} = {module.use('pydantic', 'Field')}({', '.join(options)})")
+        module.line(
+            f"{name}: {annotation} = {module.use('pydantic', 'Field')}({', '.join(options)})"
+        )
     else:
         module.line(f"{name}: {annotation}")
 

@@ -87,16 +87,16 @@ def _codec(
             assert field.name in money, f"{schema.name}.{field.name} has no currency"
             read = f"{module.use('runtime.model', 'from_milli')}({{0}}, {digits})"
         value = f"e.{field.python}"
-        may_be_none = optional(field)
+        may_lack = optional(field)
         plain = write == "{0}"
         out = write.format(value)
-        encoded.append(out if plain or not may_be_none else f"None if {value} is None else {out}")
+        encoded.append(out if plain or not may_lack else f"None if {value} is None else {out}")
         cell = f"r[{stored.index(field)}]"
         back = read.format(cell)
         plain = read == "{0}"
         decoded.append(
             f"{literal(field.python)}: "
-            + (back if plain or not may_be_none else f"None if {cell} is None else {back}")
+            + (back if plain or not may_lack else f"None if {cell} is None else {back}")
         )
     assert currencies
     row = module.use("runtime.table", "Row")
@@ -116,7 +116,7 @@ def _codec(
 
 
 def optional(field: Field) -> bool:
-    """Whether a stored entity may have no value for `field`."""
+    """Whether the entity may lack the field."""
     return field.type.nullable or (not field.required and not field.has_default)
 
 

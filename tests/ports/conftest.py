@@ -9,7 +9,7 @@ import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import BROKERS, PLATFORMS, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Embedded, Platform
 
 
 async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
@@ -21,11 +21,14 @@ async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterat
 
 
 @pytest.fixture(
-    params=[*PLATFORMS, *(pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS)]
+    params=[
+        *PLATFORMS,
+        *(pytest.param(name, marks=pytest.mark.server(name)) for name in (*STORES, *BROKERS)),
+    ]
 )
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
-    async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
+    async for platform in _opened((PLATFORMS | STORES | BROKERS)[request.param], tmp_path):
         yield platform
 
 

@@ -107,7 +107,15 @@ def _rabbitmq(folder: Path) -> Platform:
     return RabbitmqPlatform(folder)
 
 
+def _mongodb(folder: Path) -> Platform:
+    from tests.ports.mongodb_platform import MongoPlatform
+
+    return MongoPlatform(folder)
+
+
 # Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
+# Real stores, whose events an embedded bus carries.
+STORES: dict[str, Callable[[Path], Platform]] = {"mongodb": _mongodb}
 # Real brokers, whose events come out of an embedded store.
 BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}

@@ -87,8 +87,8 @@ class Commit:
         self.entries: list[Document] = []
         self.seen: list[Seen] = []
         self.remember: tuple[Remember, datetime, timedelta] | None = None
-        # What an attempt has taught the next one: that inserts may meet a tombstone, that the events
-        # need a document of their own, that it must be known which write is refused.
+        # What an attempt teaches the next: that inserts may meet a tombstone, that the events need
+        # a document of their own, that it must be known which write is refused.
         self._reviving = False
         self._apart = False
         self._singly = False
@@ -102,7 +102,7 @@ class Commit:
     async def run(self) -> None:
         """Raises the ports' refusals, and PyMongoError."""
         if self.documents != 1:
-            await self._database.finish(self._transaction())
+            await self._transaction()
         elif not self.writes:
             await self._outside(None)
         else:
@@ -110,7 +110,7 @@ class Commit:
                 await self._one(self.writes[0])
             except Full:
                 self._apart = True
-                await self._database.finish(self._transaction())
+                await self._transaction()
 
     # --- one document -----------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Commit:
                 return
             if write.kind == "update":
                 found = await bucket.update_one(
-                    self._stored(entity, entity.version - 1), shelf.update(entity, entries)
+                    _stored(entity, entity.version - 1, entries), shelf.update(entity, entries)
                 )
                 if found.matched_count:
                     return
@@ -135,7 +135,7 @@ class Commit:
             if (await bucket.delete_one(clean)).deleted_count:
                 return
         found = await bucket.update_one(
-            self._stored(entity, entity.version), self._tombstone(shelf, entries)
+            _stored(entity, entity.version, entries), self._tombstone(shelf, entries)
         )
         if not found.matched_count:
             await self._refuse(shelf, entity, entity.version)
@@ -158,13 +158,6 @@ class Commit:
                 shelf.update(entity, self.entries),
                 upsert=True,
             )
-
-    def _stored(self, entity: Entity, version: int) -> Document:
-        """The filter of a document that has this version, and room for the events."""
-        asked: Document = {"_id": entity.id, "version": version}
-        if self.entries and not self._apart:
-            asked[FULL] = GONE
-        return asked
 
     @staticmethod
     def _tombstone(shelf: Shelf[Any], entries: list[Document]) -> Document:
@@ -310,9 +303,7 @@ class Commit:
             yield InsertOne(document)
             return
         version = entity.version - (write.kind == "update")
-        asked = {"_id": entity.id, "version": version}
-        if entries:
-            asked[FULL] = GONE
+        asked = _stored(entity, version, entries)
         if write.kind == "update":
             yield UpdateOne(asked, shelf.update(entity, entries))
             return
@@ -320,8 +311,17 @@ class Commit:
             yield DeleteOne({**asked, "outbox.0": GONE})
         yield UpdateOne(asked, self._tombstone(shelf, entries))
 
+
 class _Singly(Exception):
     """One of several writes found its document in another state."""
+
+
+def _stored(entity: Entity, version: int, entries: list[Document]) -> Document:
+    """The filter of a document that has this version, and room for the events."""
+    asked: Document = {"_id": entity.id, "version": version}
+    if entries:
+        asked[FULL] = GONE
+    return asked
 
 
 class _Revive(Exception):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference
@@ -22,6 +22,8 @@ from runtime.ports import Clock, Ids
 from runtime.problem import Problem, Unavailable
 
 log = logging.getLogger("runtime.storage")
+
+T = TypeVar("T")
 
 Documents = AsyncDatabase[dict[str, Any]]
 Bucket = AsyncCollection[dict[str, Any]]
@@ -73,7 +75,7 @@ class MongoDatabase:
             write_concern=MAJORITY,
         )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(
@@ -119,7 +121,7 @@ class MongoDatabase:
         return database
 
     async def close(self) -> None:
-        """Waits for the commits under way, and disconnects."""
+        """Waits for what is under way, and disconnects."""
         while self._running:
             await asyncio.wait(self._running)
         await self.client.close()
@@ -155,17 +157,28 @@ class MongoDatabase:
         log.error("MongoDB: %s: %s", type(error).__name__, _why(error))
         return Unavailable("The store does not answer.", retry_after=1)
 
-    # --- commits ----------------------------------------------------------------------------------
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns; it goes on when who awaits it is cancelled. Raises Unavailable.
 
-    async def finish(self, work: Any) -> None:
-        """Awaits `work`, which goes on when who awaits it is cancelled.
-
-        A transaction that is left open keeps what it wrote locked, for a minute.
+        A transaction that is left open keeps what it wrote locked for a minute, and a driver that
+        is cancelled gives up a good connection, or loses a socket where it was connecting.
+        `patience` ends it all the same.
         """
         task = asyncio.ensure_future(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        await asyncio.shield(task)
+        task.add_done_callback(self._ran)
+        try:
+            return await asyncio.shield(task)
+        except PyMongoError as error:
+            raise self.unavailable(error) from error
+
+    def _ran(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            # Also where nobody waits for it any more.
+            task.exception()
+
+    # --- events -----------------------------------------------------------------------------------
 
     def on_emitted(self, service: str, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls `listener` after this process committed events of `service`."""

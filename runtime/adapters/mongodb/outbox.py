@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.errors import PyMongoError
 
 from runtime.adapters.mongodb.changes import Ledgers
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
@@ -29,6 +28,7 @@ from runtime.adapters.mongodb.sequence import RELAY, relay_bucket
 from runtime.adapters.mongodb.shelf import GONE
 from runtime.document import Collection, Document
 from runtime.ports import Envelope
+from runtime.problem import Unavailable
 
 # Seconds without a sign of the holder until another may relay.
 LEASE = 6.0
@@ -82,7 +82,7 @@ class MongoOutbox:
         self._me = secrets.token_hex(8)
         # Monotonic: when our last sign was on its way; another may take over a lease's time later.
         self._beaten = float("-inf")
-        self._rival: tuple[Any, ...] = ()
+        self._rival: Document = {}
         self._rival_since = 0.0
         # What was taken last, so that `clear` finds it.
         self._places: dict[str, Place] = {}
@@ -93,41 +93,13 @@ class MongoOutbox:
 
     async def take(self, most: int) -> list[Envelope]:
         """The oldest events, the same ones again until they are cleared. Raises Unavailable."""
-        try:
-            number = await self._turn()
-            if number is None:
-                return []
-            found = await self._read(number, most)
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        if asyncio.get_running_loop().time() >= self._beaten + self._lease:
-            # That took so long that another may have begun.
-            self._left = True
-            return []
+        found = await self._database.run(self._take(most))
         self._places = {envelope.id: place for place, envelope in found}
         return [envelope for _, envelope in found]
 
     async def clear(self, envelopes: Sequence[Envelope]) -> None:
         """These are published, and kept there. Raises Unavailable."""
-        places: dict[str, list[Place]] = {}
-        unknown: list[str] = []
-        for envelope in envelopes:
-            place = self._places.get(envelope.id)
-            if place is None:
-                unknown.append(envelope.id)
-            else:
-                places.setdefault(place.bucket, []).append(place)
-        try:
-            if unknown:
-                for place in await self._where(unknown):
-                    places.setdefault(place.bucket, []).append(place)
-            await asyncio.gather(
-                *[_clear(self._buckets[name], some) for name, some in places.items()]
-            )
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        for envelope in envelopes:
-            self._places.pop(envelope.id, None)
+        await self._database.run(self._clear([envelope.id for envelope in envelopes]))
 
     def on_emitted(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls `listener` at once after events were committed in this process, and within a second
@@ -155,51 +127,43 @@ class MongoOutbox:
                 await self._looking
             self._looking = None
         self._beaten = float("-inf")
-        with contextlib.suppress(PyMongoError):
-            await self._relay.update_one({"_id": RELAY, "holder": self._me}, _FREE)
+        with contextlib.suppress(Unavailable):
+            free = self._relay.update_one({"_id": RELAY, "holder": self._me}, _FREE)
+            await self._database.run(free)
 
     async def backlog(self) -> Backlog:
         """What the metrics show. Raises Unavailable."""
-        stages: list[Document] = [
-            {"$match": _PENDING},
-            {"$unwind": "$outbox"},
-            {"$group": {"_id": None, "n": {"$sum": 1}, "oldest": {"$min": "$outbox.time"}}},
-        ]
-        waiting, oldest = 0, None
-        try:
-            for bucket in self._buckets.values():
-                for row in await (await bucket.aggregate(stages)).to_list():
-                    waiting += row["n"]
-                    oldest = row["oldest"] if oldest is None else min(oldest, row["oldest"])
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        return Backlog(waiting, oldest)
+        return await self._database.run(self._count())
 
     # --- whose turn it is -------------------------------------------------------------------------
 
     async def _turn(self) -> int | None:
         """The number given last, if it is our turn."""
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if now < self._beaten + _RENEW:
             found = await self._relay.find_one({"_id": RELAY})
             if found is not None and found.get("holder") == self._me:
                 return int(found["number"])
         elif self._beaten > float("-inf"):
-            if (number := await self._beat(now, {"holder": self._me})) is not None:
+            number = await self._beat(now, {"holder": self._me})
+            if number is not None:
                 return number
         self._beaten = float("-inf")
         found = await self._relay.find_one({"_id": RELAY})
+        # Only now: a sign that came while we asked is as young as this.
+        now = loop.time()
         if found is None:
             # Nothing was ever emitted.
             return None
-        holder, beat = found.get("holder"), found.get("beat")
-        if holder is not None:
-            if (holder, beat) != self._rival:
-                self._rival, self._rival_since = (holder, beat), now
+        held = {"holder": found.get("holder"), "beat": found.get("beat")}
+        if held["holder"] is not None:
+            if held != self._rival:
+                self._rival, self._rival_since = held, now
             if now < self._rival_since + self._lease:
                 self._left = True
                 return None
-        return await self._beat(now, {"holder": holder, "beat": beat})
+        return await self._beat(now, held)
 
     async def _beat(self, now: float, held: Document) -> int | None:
         """Takes or keeps the lease, if it still is as in `held`; the number given last."""
@@ -214,6 +178,41 @@ class MongoOutbox:
         return int(found["number"])
 
     # --- the events -------------------------------------------------------------------------------
+
+    async def _take(self, most: int) -> list[tuple[Place, Envelope]]:
+        number = await self._turn()
+        if number is None:
+            return []
+        found = await self._read(number, most)
+        if asyncio.get_running_loop().time() >= self._beaten + self._lease:
+            # That took so long that another may have begun.
+            self._left = True
+            return []
+        return found
+
+    async def _clear(self, ids: Sequence[str]) -> None:
+        places: dict[str, list[Place]] = {}
+        for id in ids:
+            if place := self._places.get(id):
+                places.setdefault(place.bucket, []).append(place)
+        if unknown := [id for id in ids if id not in self._places]:
+            for place in await self._where(unknown):
+                places.setdefault(place.bucket, []).append(place)
+        for name, some in places.items():
+            await _clear(self._buckets[name], some)
+
+    async def _count(self) -> Backlog:
+        stages: list[Document] = [
+            {"$match": _PENDING},
+            {"$unwind": "$outbox"},
+            {"$group": {"_id": None, "n": {"$sum": 1}, "oldest": {"$min": "$outbox.time"}}},
+        ]
+        waiting, oldest = 0, None
+        for bucket in self._buckets.values():
+            for row in await (await bucket.aggregate(stages)).to_list():
+                waiting += row["n"]
+                oldest = row["oldest"] if oldest is None else min(oldest, row["oldest"])
+        return Backlog(waiting, oldest)
 
     async def _read(self, number: int, most: int) -> list[tuple[Place, Envelope]]:
         """The oldest events up to `number`."""
@@ -257,9 +256,9 @@ class MongoOutbox:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             try:
-                found = await self._relay.find_one({"_id": RELAY}, {"number": 1})
-            except PyMongoError:
-                # Who takes is told.
+                asked = self._relay.find_one({"_id": RELAY}, {"number": 1})
+                found = await self._database.run(asked)
+            except Unavailable:
                 continue
             number = None if found is None else found["number"]
             if number != known:
@@ -306,5 +305,3 @@ def _envelope(event: Document) -> Envelope:
         event["data"],
         event["traceparent"],
     )
-
-

@@ -28,6 +28,8 @@ MOST_RANGES = 200
 _COMPARISONS = {"eq": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 
 Test = tuple[str, str, Any]
+# Tombstones have no version.
+ALIVE: Test = ("version", "$gt", 0)
 
 
 class Pages(Generic[E]):
@@ -42,8 +44,7 @@ class Pages(Generic[E]):
         keys = total_order(query)
         sort = [(shelf.path(field), -1 if descending else 1) for field, descending in keys]
         many, others = sorted_out(query.where)
-        # Tombstones have no version.
-        tests: list[Test] = [("version", "$gt", 0), *map(self._test, others)]
+        tests: list[Test] = [ALIVE, *map(self._test, others)]
         chunks = [*self._chunks(many)]
         items: list[E] = []
         wanted = query.limit + 1

@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel
 
 from runtime.adapters.mongodb.changes import Ledgers
-from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.adapters.mongodb.database import Bucket, Documents, MongoDatabase
 from runtime.adapters.mongodb.declared import OUTBOX
 from runtime.adapters.mongodb.store import KEPT
 
@@ -28,7 +28,7 @@ async def declare(
 ) -> None:
     """Binds Beanie's documents to the database; with `indexes`, makes those that are missing."""
     # Aware dates: who reads through Beanie is no codec of ours.
-    aware = database.documents.with_options(CodecOptions(tz_aware=True, tzinfo=UTC))
+    aware: Documents = database.documents.with_options(CodecOptions(tz_aware=True, tzinfo=UTC))
     await init_beanie(aware, document_models=list(documents), skip_indexes=not indexes)
 
 

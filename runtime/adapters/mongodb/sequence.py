@@ -2,9 +2,8 @@
 
 Each event takes a number before its commit is sent. If one commit saw another's effect, or began
 after it had returned, its numbers are higher, in whatever process; commits that ran at the same
-time may have either order. A commit may be seen later than one with higher numbers, so whoever reads
-the events in order reads the number first: all that those up to it depend on is there
-(outbox.py, docs/decisions).
+time may have either order. A commit may be seen later than one with higher numbers, so whoever
+reads the events in order reads the number first: all that those up to it depend on is there.
 """
 
 from __future__ import annotations
@@ -76,5 +75,6 @@ class Sequence:
                 if attempt == 2:
                     raise
             else:
+                assert found is not None  # noqa: S101 # an upsert answers what it made
                 return int(found["number"]) - by + 1
         raise AssertionError("unreachable")

@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 from pymongo.errors import DuplicateKeyError
 
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.document import Collection, Document
 from runtime.model import Entity
 from runtime.ports import Taken
-from runtime.document import Collection, Document
 
 E = TypeVar("E", bound=Entity)
 

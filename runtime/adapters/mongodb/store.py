@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from pymongo.errors import PyMongoError
 
 from runtime.adapters.mongodb.changes import Commit, Ledgers, Write, entry, mark_id
-from runtime.adapters.mongodb.database import MongoDatabase
-from runtime.adapters.mongodb.pages import Pages, together
+from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.adapters.mongodb.pages import ALIVE, Pages, together
 from runtime.adapters.mongodb.sequence import Sequence as Numbers
 from runtime.adapters.mongodb.shelf import Shelf
 from runtime.document import Collection
@@ -70,35 +70,27 @@ class MongoStore:
 
     async def get_many(self, kind: type[E], ids: Sequence[str]) -> dict[str, E]:
         """Those that exist, by id, in the order asked for. Raises Unavailable."""
-        found = await self._load(self._shelves[kind], list(dict.fromkeys(ids)))
+        shelf: Shelf[E] = self._shelves[kind]
+        found = await self._database.run(_load(shelf, list(dict.fromkeys(ids))))
         return {id: found[id] for id in ids if id in found}
 
     async def find(self, kind: type[E], **unique: Any) -> E | None:
         """The entity whose attributes have these values. Raises Unavailable."""
         shelf: Shelf[E] = self._shelves[kind]
         tests = [(shelf.path(f), "$eq", shelf.cell(f, value)) for f, value in unique.items()]
-        asked = together([("version", "$gt", 0), *tests])
-        try:
-            return shelf.entity(await shelf.bucket.find_one(asked, shelf.shown))
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
+        asked = together([ALIVE, *tests])
+        return shelf.entity(await self._database.run(shelf.bucket.find_one(asked, shelf.shown)))
 
     async def page(self, kind: type[E], query: Query) -> Page[E]:
         """A page by keyset (`pages.py`). Raises Unavailable; ValueError for an unknown field."""
         pages: Pages[E] = self._pages[kind]
-        try:
-            return await pages.page(query)
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
+        return await self._database.run(pages.page(query))
 
     async def recall(self, caller: str, key: str) -> Remembered | None:
         """The record of an idempotency key that is not older than 24 hours. Raises Unavailable."""
         oldest = self._database.clock.now() - KEPT
         asked = {"_id": {"$eq": {"caller": caller, "key": key}}, "at": {"$gte": oldest}}
-        try:
-            found = await self._ledgers.answers.find_one(asked)
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
+        found = await self._database.run(self._ledgers.answers.find_one(asked))
         if found is None:
             return None
         return Remembered(found["operation"], found["fingerprint"], found["answer"])
@@ -106,16 +98,8 @@ class MongoStore:
     async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
         """Those of the events that `consumer` has applied. Raises Unavailable."""
         marks = {mark_id(Seen(consumer, event_id)): event_id for event_id in event_ids}
-        ids = list(marks)
-        found: set[str] = set()
-        try:
-            for at in range(0, len(ids), _MOST_IDS):
-                asked = {"_id": {"$in": ids[at : at + _MOST_IDS]}}
-                cursor = self._ledgers.inbox.find(asked, {"_id": 1}, batch_size=_MOST_IDS + 1)
-                found.update(marks[document["_id"]] for document in await cursor.to_list())
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        return found
+        found = await self._database.run(_there(self._ledgers.inbox, list(marks)))
+        return {marks[mark] for mark in found}
 
     async def commit(self, *changes: Change) -> None:
         """All or nothing, and with most members of the replica set when it returns.
@@ -127,51 +111,30 @@ class MongoStore:
         for change in changes:
             if change is not None:
                 self._add[type(change)](commit, change)
-        if not commit.documents:
-            return
-        entries = commit.entries
-        try:
-            if entries:
-                number = await self._numbers.reserve(len(entries))
-                for place, event in enumerate(entries):
-                    event["at"] = number + place
-            await commit.run()
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        if entries:
-            self._database.emitted(self._service)
+        if commit.documents:
+            await self._database.run(self._run(commit))
 
     # --- within -----------------------------------------------------------------------------------
 
+    async def _run(self, commit: Commit) -> None:
+        if not commit.entries:
+            await commit.run()
+            return
+        number = await self._numbers.reserve(len(commit.entries))
+        for place, event in enumerate(commit.entries):
+            event["at"] = number + place
+        await commit.run()
+        self._database.emitted(self._service)
+
     def _together(self, shelf: Shelf[E]) -> Together[str, E]:
         async def load(ids: Sequence[str]) -> Mapping[str, E]:
-            return await self._load(shelf, ids)
+            # Of itself a task that nobody cancels.
+            try:
+                return await _load(shelf, ids)
+            except PyMongoError as error:
+                raise self._database.unavailable(error) from error
 
         return Together(load)
-
-    async def _load(self, shelf: Shelf[E], ids: Sequence[str]) -> dict[str, E]:
-        """The entities of `ids` that there are."""
-        # What is no text is no id: as a value in a filter it could be an operator.
-        asked = [id for id in ids if isinstance(id, str)]
-        entities: dict[str, E] = {}
-        try:
-            for at in range(0, len(asked), _MOST_IDS):
-                some = asked[at : at + _MOST_IDS]
-                if len(some) == 1:
-                    one = await shelf.bucket.find_one({"_id": some[0]}, shelf.shown)
-                    documents = [] if one is None else [one]
-                else:
-                    cursor = shelf.bucket.find(
-                        {"_id": {"$in": some}}, shelf.shown, batch_size=len(some) + 1
-                    )
-                    documents = await cursor.to_list()
-                for document in documents:
-                    entity = shelf.entity(document)
-                    if entity is not None:
-                        entities[entity.id] = entity
-        except PyMongoError as error:
-            raise self._database.unavailable(error) from error
-        return entities
 
     def _write(self, kind: str) -> Callable[[Commit, Any], None]:
         def add(commit: Commit, change: Insert | Update | Delete) -> None:
@@ -189,3 +152,31 @@ class MongoStore:
 
     def _remember(self, commit: Commit, change: Remember) -> None:
         commit.remember = (change, self._database.clock.now(), KEPT)
+
+
+async def _load(shelf: Shelf[E], ids: Sequence[Any]) -> dict[str, E]:
+    """The entities of `ids` that there are."""
+    # What is no text is no id: as a value in a filter it could be an operator.
+    asked = [id for id in ids if isinstance(id, str)]
+    if len(asked) == 1:
+        one = shelf.entity(await shelf.bucket.find_one({"_id": asked[0]}, shelf.shown))
+        return {} if one is None else {one.id: one}
+    found: dict[str, E] = {}
+    for at in range(0, len(asked), _MOST_IDS):
+        some = {"_id": {"$in": asked[at : at + _MOST_IDS]}}
+        cursor = shelf.bucket.find(some, shelf.shown, batch_size=_MOST_IDS + 1)
+        for document in await cursor.to_list():
+            entity = shelf.entity(document)
+            if entity is not None:
+                found[entity.id] = entity
+    return found
+
+
+async def _there(bucket: Bucket, ids: Sequence[str]) -> list[str]:
+    """Those of the `ids` that documents have."""
+    found: list[str] = []
+    for at in range(0, len(ids), _MOST_IDS):
+        some = {"_id": {"$in": ids[at : at + _MOST_IDS]}}
+        cursor = bucket.find(some, {"_id": 1}, batch_size=_MOST_IDS + 1)
+        found += [document["_id"] for document in await cursor.to_list()]
+    return found
