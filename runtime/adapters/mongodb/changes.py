@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,123 +63,174 @@ def entry(envelope: Envelope) -> Document:
     }
 
 
-class Full(Exception):
-    """The document that was to hold the events has too many of them."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Write:
-    """One entity's change: `insert`, `update` or `delete`."""
+    """One entity's change: `insert`, `update` or `delete`; `entries` go into its document."""
 
     kind: str
     shelf: Shelf[Any]
     entity: Entity
+    entries: list[Document] = field(default_factory=list)
+
+    @property
+    def stored(self) -> Document:
+        """The filter of the document as it must be, with room for the events."""
+        version = self.entity.version - (self.kind == "update")
+        asked: Document = {"_id": self.entity.id, "version": version}
+        if self.entries:
+            asked[FULL] = GONE
+        return asked
+
+    def inserted(self) -> Document:
+        """The new document."""
+        document = self.shelf.codec.encode(self.entity)
+        if self.entries:
+            document["outbox"] = self.entries
+        return document
+
+    def updated(self) -> Document:
+        """The update that makes the document, a tombstone's too, the entity's."""
+        return self.shelf.update(self.entity, self.entries)
+
+    def buried(self) -> Document:
+        """The update that leaves nothing but the events."""
+        if not self.entries:
+            return self.shelf.emptied
+        return {**self.shelf.emptied, "$push": {"outbox": {"$each": self.entries}}}
+
+    def models(self, *, reviving: bool) -> Iterator[Model]:
+        """What does it within a transaction: just one of them changes a document."""
+        if self.kind == "update":
+            yield UpdateOne(self.stored, self.updated())
+        elif self.kind == "delete":
+            if not self.entries:
+                yield DeleteOne({**self.stored, "outbox.0": GONE})
+            yield UpdateOne(self.stored, self.buried())
+        elif reviving:
+            asked = {"_id": self.entity.id, "version": GONE}
+            yield UpdateOne(asked, self.updated(), upsert=True)
+        else:
+            yield InsertOne(self.inserted())
+
+    async def refuse(self, session: AsyncClientSession | None = None) -> None:
+        """Tells why it found no document: Full, else Conflict."""
+        if self.entries:
+            full = {**self.stored, FULL: {"$exists": True}}
+            if await self.shelf.bucket.find_one(full, {"_id": 1}, session=session):
+                raise Full
+        raise Conflict(self.shelf.name, self.entity.id)
+
+
+class Full(Exception):
+    """The document that was to hold the events has too many of them."""
+
+
+class Several(Exception):
+    """One of several writes was refused: which one shows when each is done by itself."""
+
+
+class _Revive(Exception):
+    """An insert met a document of its id: an entity, or a tombstone."""
 
 
 class Commit:
-    """The changes of one `Store.commit`: all of them or none."""
+    """The changes of one `Store.commit`, or of several as one: all of them or none."""
 
     def __init__(self, database: MongoDatabase, ledgers: Ledgers) -> None:
         self._database = database
         self._ledgers = ledgers
         self.writes: list[Write] = []
-        # Events, numbered when the commit begins.
+        # Events, numbered before the commit runs.
         self.entries: list[Document] = []
         self.seen: list[Seen] = []
-        self.remember: tuple[Remember, datetime, timedelta] | None = None
-        # What an attempt teaches the next: that inserts may meet a tombstone, that the events need
-        # a document of their own, that it must be known which write is refused.
+        self.answers: list[tuple[Remember, datetime, timedelta]] = []
+        # Events that have no entity's document, each list in one of its own.
+        self._apart: list[list[Document]] = []
+        # What an attempt teaches the next: that inserts may meet a tombstone, and that it must be
+        # known which write is refused.
         self._reviving = False
-        self._apart = False
         self._singly = False
+        self._merged = False
+
+    def place(self) -> None:
+        """Puts the events where they go: into the first entity's document."""
+        if self.entries and self.writes:
+            self.writes[0].entries = self.entries
+        elif self.entries:
+            self._apart.append(self.entries)
+
+    def merged(self, others: Iterable[Commit]) -> Commit:
+        """This one and others as one, which raises Several where any of them is refused."""
+        one = Commit(self._database, self._ledgers)
+        one._merged = True
+        for commit in (self, *others):
+            one.writes += commit.writes
+            one.seen += commit.seen
+            one.answers += commit.answers
+            one._apart += commit._apart
+        return one
 
     @property
     def documents(self) -> int:
         """How many documents it writes."""
-        own = 1 if self.entries and not self.writes else 0
-        return len(self.writes) + len(self.seen) + own + (self.remember is not None)
+        return len(self.writes) + len(self.seen) + len(self.answers) + len(self._apart)
+
+    def touched(self) -> Iterator[object]:
+        """What of it another commit must not touch at the same time."""
+        for write in self.writes:
+            yield write.shelf.name, write.entity.id
+        for seen in self.seen:
+            yield mark_id(seen)
+        for record, _, _ in self.answers:
+            yield record.caller, record.key, record.operation
 
     async def run(self) -> None:
         """Raises the ports' refusals, and PyMongoError."""
         if self.documents != 1:
             await self._transaction()
         elif not self.writes:
-            await self._outside(None)
+            await self._beside(None)
         else:
             try:
                 await self._one(self.writes[0])
             except Full:
-                self._apart = True
+                self._set_apart()
                 await self._transaction()
 
     # --- one document -----------------------------------------------------------------------------
 
     async def _one(self, write: Write) -> None:
-        shelf, entity, entries = write.shelf, write.entity, self.entries
-        bucket = shelf.bucket
+        bucket, id = write.shelf.bucket, write.entity.id
         try:
             if write.kind == "insert":
-                await self._insert(shelf, entity)
+                await self._insert(write)
                 return
             if write.kind == "update":
-                found = await bucket.update_one(
-                    _stored(entity, entity.version - 1, entries), shelf.update(entity, entries)
-                )
-                if found.matched_count:
-                    return
-                await self._refuse(shelf, entity, entity.version - 1)
+                if not (await bucket.update_one(write.stored, write.updated())).matched_count:
+                    await write.refuse()
+                return
         except DuplicateKeyError as error:
-            raise shelf.taken(error) from None
-        if not entries:
-            clean = {"_id": entity.id, "version": entity.version, "outbox.0": GONE}
+            raise write.shelf.taken(error) from None
+        if not write.entries:
+            clean = {**write.stored, "outbox.0": GONE}
             if (await bucket.delete_one(clean)).deleted_count:
                 return
-        found = await bucket.update_one(
-            _stored(entity, entity.version, entries), self._tombstone(shelf, entries)
-        )
-        if not found.matched_count:
-            await self._refuse(shelf, entity, entity.version)
-        if not entries:
+        if not (await bucket.update_one(write.stored, write.buried())).matched_count:
+            await write.refuse()
+        if not write.entries:
             # Its last events may have been relayed just now: then nobody else clears it away.
-            await bucket.delete_one({"_id": entity.id, "version": GONE, "outbox.0": GONE})
+            await bucket.delete_one({"_id": id, "version": GONE, "outbox.0": GONE})
 
-    async def _insert(self, shelf: Shelf[Any], entity: Entity) -> None:
-        document = shelf.codec.encode(entity)
-        if self.entries:
-            document["outbox"] = self.entries
+    async def _insert(self, write: Write) -> None:
+        bucket = write.shelf.bucket
         try:
-            await shelf.bucket.insert_one(document)
+            await bucket.insert_one(write.inserted())
         except DuplicateKeyError as error:
             if duplicate_key(error) != ("_id",):
                 raise
             # Taken, or a tombstone that becomes the entity's document.
-            await shelf.bucket.update_one(
-                {"_id": entity.id, "version": GONE},
-                shelf.update(entity, self.entries),
-                upsert=True,
-            )
-
-    @staticmethod
-    def _tombstone(shelf: Shelf[Any], entries: list[Document]) -> Document:
-        """The update that leaves nothing but the events."""
-        if not entries:
-            return shelf.emptied
-        return {**shelf.emptied, "$push": {"outbox": {"$each": entries}}}
-
-    async def _refuse(
-        self,
-        shelf: Shelf[Any],
-        entity: Entity,
-        version: int,
-        session: AsyncClientSession | None = None,
-    ) -> None:
-        """Tells why no document was written: Full, else Conflict."""
-        if self.entries and not self._apart:
-            full = {"_id": entity.id, "version": version, FULL: {"$exists": True}}
-            found = await shelf.bucket.find_one(full, {"_id": 1}, session=session)
-            if found:
-                raise Full
-        raise Conflict(shelf.name, entity.id)
+            asked = {"_id": write.entity.id, "version": GONE}
+            await bucket.update_one(asked, write.updated(), upsert=True)
 
     # --- several ----------------------------------------------------------------------------------
 
@@ -194,86 +245,62 @@ class Commit:
                             self._attempt, _SNAPSHOT, MAJORITY, ReadPreference.PRIMARY
                         )
                 except Full:
-                    self._apart = True
+                    self._set_apart()
                 except _Revive:
                     self._reviving = True
-                except _Singly:
+                except Several:
+                    if self._merged:
+                        raise
                     self._singly = True
                 else:
                     return
 
     async def _attempt(self, session: AsyncClientSession) -> None:
-        await self._outside(session)
-        for bucket, writes in self._groups():
-            await self._group(session, bucket, writes)
+        await self._beside(session)
+        for writes in self._groups():
+            await self._group(session, writes)
 
-    async def _outside(self, session: AsyncClientSession | None) -> None:
+    async def _beside(self, session: AsyncClientSession | None) -> None:
         """What is beside the entities; first the two reasons that are told first."""
         now = datetime.now(UTC)
         if self.seen:
             marks = [{"_id": mark_id(seen), "at": now} for seen in self.seen]
             try:
                 await self._ledgers.inbox.insert_many(marks, session=session)
-            except (DuplicateKeyError, BulkWriteError) as error:
-                if not _duplicate(error):
-                    raise
+            except BulkWriteError as error:
+                _duplicate(error)
                 raise AlreadySeen from None
-        if self.remember is not None:
-            await self._keep_answer(*self.remember, now, session)
-        if self.entries and (self._apart or not self.writes):
-            alone = {"_id": self.entries[0]["id"], "outbox": self.entries}
-            await self._ledgers.events.insert_one(alone, session=session)
+        if self.answers:
+            kept = [_kept(*answer, now) for answer in self.answers]
+            try:
+                await self._ledgers.answers.bulk_write(kept, session=session)
+            except BulkWriteError as error:
+                _duplicate(error)
+                raise KeyTaken from None
+        if self._apart:
+            alone = [{"_id": entries[0]["id"], "outbox": entries} for entries in self._apart]
+            await self._ledgers.events.insert_many(alone, session=session)
 
-    async def _keep_answer(
-        self,
-        record: Remember,
-        at: datetime,
-        kept: timedelta,
-        now: datetime,
-        session: AsyncClientSession | None,
-    ) -> None:
-        # `at` is our clock's, by which it is forgotten; `stored_at` the time by which it is purged.
-        values = {
-            "operation": record.operation,
-            "fingerprint": record.fingerprint,
-            "answer": record.encode(record.answer),
-            "at": at,
-            "stored_at": now,
-        }
-        key = {"caller": record.caller, "key": record.key}
-        try:
-            # One that is forgotten but not purged yet gives its key free.
-            await self._ledgers.answers.update_one(
-                {"_id": key, "at": {"$lt": at - kept}},
-                {"$set": values},
-                upsert=True,
-                session=session,
-            )
-        except DuplicateKeyError:
-            raise KeyTaken from None
-
-    def _groups(self) -> Iterator[tuple[Bucket, list[Write]]]:
+    def _groups(self) -> Iterator[list[Write]]:
         """The writes in their order, those to one collection together where they follow."""
         group: list[Write] = []
         for write in self.writes:
             if group and (self._singly or group[0].shelf is not write.shelf):
-                yield group[0].shelf.bucket, group
+                yield group
                 group = []
             group.append(write)
         if group:
-            yield group[0].shelf.bucket, group
+            yield group
 
-    async def _group(
-        self, session: AsyncClientSession, bucket: Bucket, writes: list[Write]
-    ) -> None:
+    async def _group(self, session: AsyncClientSession, writes: list[Write]) -> None:
         shelf = writes[0].shelf
-        models = [model for write in writes for model in self._models(write)]
+        models = [model for write in writes for model in write.models(reviving=self._reviving)]
         try:
-            done = await bucket.bulk_write(models, session=session)
+            done = await shelf.bucket.bulk_write(models, session=session)
         except BulkWriteError as error:
             refused = _duplicate(error)
-            if refused is None:
-                raise
+            if self._merged:
+                raise Several from None
             if duplicate_key(refused) == ("_id",) and not self._reviving:
                 raise _Revive from None
             raise shelf.taken(refused) from None
@@ -283,56 +310,48 @@ class Commit:
         )
         if changed == len(writes):
             return
-        if len(writes) > 1:
-            raise _Singly
-        write = writes[0]
-        version = write.entity.version - (write.kind == "update")
-        await self._refuse(shelf, write.entity, version, session)
+        if self._merged or len(writes) > 1:
+            raise Several
+        await writes[0].refuse(session)
 
-    def _models(self, write: Write) -> Iterator[Model]:
-        shelf, entity = write.shelf, write.entity
-        entries = self.entries if write is self.writes[0] and not self._apart else []
-        if write.kind == "insert":
-            if self._reviving:
-                asked = {"_id": entity.id, "version": GONE}
-                yield UpdateOne(asked, shelf.update(entity, entries), upsert=True)
-                return
-            document = shelf.codec.encode(entity)
-            if entries:
-                document["outbox"] = entries
-            yield InsertOne(document)
-            return
-        version = entity.version - (write.kind == "update")
-        asked = _stored(entity, version, entries)
-        if write.kind == "update":
-            yield UpdateOne(asked, shelf.update(entity, entries))
-            return
-        if not entries:
-            yield DeleteOne({**asked, "outbox.0": GONE})
-        yield UpdateOne(asked, self._tombstone(shelf, entries))
+    def _set_apart(self) -> None:
+        """The events get a document of their own."""
+        self._apart.append(self.writes[0].entries)
+        self.writes[0].entries = []
 
 
-class _Singly(Exception):
-    """One of several writes found its document in another state."""
+async def insert_all(writes: list[Write]) -> dict[int, DuplicateKeyError]:
+    """New documents of one collection, each by itself; the refusals by their place in `writes`."""
+    try:
+        await writes[0].shelf.bucket.insert_many(
+            [write.inserted() for write in writes], ordered=False
+        )
+    except BulkWriteError as error:
+        _duplicate(error)
+        return {
+            refused["index"]: DuplicateKeyError("duplicate key", refused["code"], refused)
+            for refused in error.details["writeErrors"]
+        }
+    return {}
 
 
-def _stored(entity: Entity, version: int, entries: list[Document]) -> Document:
-    """The filter of a document that has this version, and room for the events."""
-    asked: Document = {"_id": entity.id, "version": version}
-    if entries:
-        asked[FULL] = GONE
-    return asked
+def _kept(record: Remember, at: datetime, kept: timedelta, now: datetime) -> UpdateOne:
+    # `at` is our clock's, by which it is forgotten; `stored_at` the time by which it is purged.
+    values = {
+        "operation": record.operation,
+        "fingerprint": record.fingerprint,
+        "answer": record.encode(record.answer),
+        "at": at,
+        "stored_at": now,
+    }
+    # One that is forgotten but not purged yet gives its key free.
+    free = {"_id": {"caller": record.caller, "key": record.key}, "at": {"$lt": at - kept}}
+    return UpdateOne(free, {"$set": values}, upsert=True)
 
 
-class _Revive(Exception):
-    """An insert met a document of its id: an entity, or a tombstone."""
-
-
-def _duplicate(error: DuplicateKeyError | BulkWriteError) -> DuplicateKeyError | None:
-    """The violated uniqueness constraint, where it is one."""
-    if isinstance(error, DuplicateKeyError):
-        return error
-    for refused in error.details.get("writeErrors", ()):
-        if refused.get("code") == 11000:
-            return DuplicateKeyError("duplicate key", 11000, refused)
-    return None
+def _duplicate(error: BulkWriteError) -> DuplicateKeyError:
+    """The uniqueness constraint that refused a write; raises `error` for another reason."""
+    refusals = error.details.get("writeErrors") or [{}]
+    if error.details.get("writeConcernErrors") or any(r.get("code") != 11000 for r in refusals):
+        raise error
+    return DuplicateKeyError("duplicate key", 11000, refusals[0])

@@ -164,13 +164,17 @@ class MongoDatabase:
         is cancelled gives up a good connection, or loses a socket where it was connecting.
         `patience` ends it all the same.
         """
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._ran)
         try:
-            return await asyncio.shield(task)
+            return await asyncio.shield(self.start(work))
         except PyMongoError as error:
             raise self.unavailable(error) from error
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that `close` waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ran)
+        return task
 
     def _ran(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

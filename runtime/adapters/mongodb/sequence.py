@@ -8,8 +8,6 @@ reads the events in order reads the number first: all that those up to it depend
 
 from __future__ import annotations
 
-import asyncio
-
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -24,57 +22,27 @@ def relay_bucket(database: MongoDatabase, service: str) -> Bucket:
     return database.bucket(f"{service}__relay")
 
 
-class Sequence:
-    """Numbers for the events of one service. Those asked for in the meantime are one request."""
+class Numbers:
+    """Numbers for the events of one service, given once and ever higher."""
 
     def __init__(self, database: MongoDatabase, service: str) -> None:
         self._bucket = relay_bucket(database, service)
-        self._waiting: list[tuple[int, asyncio.Future[int]]] = []
-        self._asking: asyncio.Task[None] | None = None
 
     async def reserve(self, count: int) -> int:
         """The first of `count` numbers. Raises PyMongoError."""
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        # Never a part of the request under way: its numbers may be older than what we have seen.
-        self._waiting.append((count, future))
-        if self._asking is None:
-            self._asking = asyncio.ensure_future(self._ask())
-        return await future
-
-    async def _ask(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            try:
-                number = await self._increment(sum(count for count, _ in waiting))
-            except BaseException as error:
-                for _, future in waiting:
-                    if not future.done():
-                        future.set_exception(error)
-                if not isinstance(error, Exception):
-                    self._asking = None
-                    raise
-                continue
-            for count, future in waiting:
-                if not future.done():
-                    future.set_result(number)
-                number += count
-        self._asking = None
+        try:
+            return await self._increment(count)
+        except DuplicateKeyError:
+            # Another process made the document at the same time.
+            return await self._increment(count)
 
     async def _increment(self, by: int) -> int:
-        for attempt in (1, 2):
-            try:
-                found = await self._bucket.find_one_and_update(
-                    {"_id": RELAY},
-                    {"$inc": {"number": by}},
-                    {"number": 1},
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:
-                # Another process made the document at the same time.
-                if attempt == 2:
-                    raise
-            else:
-                assert found is not None  # noqa: S101 # an upsert answers what it made
-                return int(found["number"]) - by + 1
-        raise AssertionError("unreachable")
+        found = await self._bucket.find_one_and_update(
+            {"_id": RELAY},
+            {"$inc": {"number": by}},
+            {"number": 1},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        assert found is not None  # noqa: S101 # an upsert answers what it made
+        return int(found["number"]) - by + 1

@@ -10,8 +10,8 @@ from pymongo.errors import PyMongoError
 
 from runtime.adapters.mongodb.changes import Commit, Ledgers, Write, entry, mark_id
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.adapters.mongodb.groups import Groups
 from runtime.adapters.mongodb.pages import ALIVE, Pages, together
-from runtime.adapters.mongodb.sequence import Sequence as Numbers
 from runtime.adapters.mongodb.shelf import Shelf
 from runtime.document import Collection
 from runtime.model import Entity
@@ -46,14 +46,13 @@ class MongoStore:
     ) -> None:
         """Of `collections` those of `service`; `migrate` has made their indexes."""
         self._database = database
-        self._service = service
         self._shelves: dict[type[Entity], Shelf[Any]] = {
             codec.kind: Shelf(codec, database) for codec in collections if codec.service == service
         }
         self._pages = {kind: Pages(shelf) for kind, shelf in self._shelves.items()}
         self._gets = {kind: self._together(shelf) for kind, shelf in self._shelves.items()}
         self._ledgers = Ledgers.of(database, service)
-        self._numbers = Numbers(database, service)
+        self._groups = Groups(database, service)
         self._add: dict[type, Callable[[Commit, Any], None]] = {
             Insert: self._write("insert"),
             Update: self._write("update"),
@@ -111,20 +110,11 @@ class MongoStore:
         for change in changes:
             if change is not None:
                 self._add[type(change)](commit, change)
+        commit.place()
         if commit.documents:
-            await self._database.run(self._run(commit))
+            await self._groups.commit(commit)
 
     # --- within -----------------------------------------------------------------------------------
-
-    async def _run(self, commit: Commit) -> None:
-        if not commit.entries:
-            await commit.run()
-            return
-        number = await self._numbers.reserve(len(commit.entries))
-        for place, event in enumerate(commit.entries):
-            event["at"] = number + place
-        await commit.run()
-        self._database.emitted(self._service)
 
     def _together(self, shelf: Shelf[E]) -> Together[str, E]:
         async def load(ids: Sequence[str]) -> Mapping[str, E]:
@@ -151,7 +141,7 @@ class MongoStore:
         commit.entries.append(entry(envelope))
 
     def _remember(self, commit: Commit, change: Remember) -> None:
-        commit.remember = (change, self._database.clock.now(), KEPT)
+        commit.answers.append((change, self._database.clock.now(), KEPT))
 
 
 async def _load(shelf: Shelf[E], ids: Sequence[Any]) -> dict[str, E]:
