@@ -6,6 +6,8 @@ import re
 
 from compiler.emit import (
     brokers,
+    collections,
+    documents,
     errors,
     events,
     grpc,
@@ -41,6 +43,8 @@ _EMITTERS = (
     grpc,
     nginx,
     rows,
+    collections,
+    documents,
 )
 
 

@@ -217,13 +217,15 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
     if entity.sets:
         module.line("    sets={")
         for set_name, paths in entity.sets:
-            parts = [_path(path, attributes, schema, schemas) for path in paths]
+            parts = [set_values(path, attributes, schema, schemas) for path in paths]
             module.line(f"        {literal(set_name)}: lambda e: ({', '.join(parts)},),")
         module.line("    },")
     module.line(")")
 
 
-def _path(path: str, attributes: dict[str, str], schema: Schema, schemas: dict[str, Schema]) -> str:
+def set_values(
+    path: str, attributes: dict[str, str], schema: Schema, schemas: dict[str, Schema]
+) -> str:
     """`ownerId` → `e.owner_id`; `members[].userId` → the members' ids; `tags[]` → the tags."""
     head, each, tail = path.partition("[]")
     if not each:

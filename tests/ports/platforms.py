@@ -119,9 +119,19 @@ def _mariadb(folder: Path) -> Platform:
     return Mysql(folder)
 
 
+def _mongodb(folder: Path) -> Platform:
+    from tests.ports.mongodb_platform import MongoPlatform
+
+    return MongoPlatform(folder)
+
+
 # Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
 # Real stores, whose events an embedded bus carries.
-STORES: dict[str, Callable[[Path], Platform]] = {"postgres": _postgres, "mariadb": _mariadb}
+STORES: dict[str, Callable[[Path], Platform]] = {
+    "mongodb": _mongodb,
+    "postgres": _postgres,
+    "mariadb": _mariadb,
+}
 # Real brokers, whose events come out of an embedded store.
 BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}
