@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from runtime.adapters.fanout import LocalFanout
 from runtime.ports import SearchIndex, Store
-from tests.ports import searching
+from tests.ports import redis_server, searching
 from tests.ports.platforms import PLATFORMS, Embedded, Platform
 
 
@@ -42,3 +44,15 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     index = searching.ADAPTERS[request.param](tmp_path)
     yield index
     await index.close()
+
+
+@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.server("redis"))])
+async def fanout(request: pytest.FixtureRequest) -> AsyncIterator[LocalFanout]:
+    """Each fan-out in turn, with nobody listening."""
+    if request.param == "local":
+        yield LocalFanout()
+        return
+    async with redis_server.opened(os.environ["REDIS_URL"]) as line:
+        fanout = redis_server.fanout(line)
+        yield fanout
+        await fanout.aclose()
