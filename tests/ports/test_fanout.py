@@ -52,7 +52,9 @@ async def test_a_closed_listener_ends_at_once(fanout: LocalFanout) -> None:
     assert [message async for message in listener] == []
 
 
-async def test_a_closed_fanout_ends_all_listeners_after_what_they_were_handed(fanout: LocalFanout) -> None:
+async def test_a_closed_fanout_ends_all_listeners_after_what_they_were_handed(
+    fanout: LocalFanout,
+) -> None:
     listener = fanout.listen("usr_ann")
     waiting = fanout.listen("usr_bob")
     end = asyncio.ensure_future(anext(waiting, None))
