@@ -1,7 +1,7 @@
 """Mail by SMTP (RFC 5321); the port is `Mailer`.
 
-`smtp://user:password@host:587` takes STARTTLS where the server offers it, `smtps://` is TLS from the
-first byte. A password is sent over TLS only, or within the machine.
+`smtp://user:password@host:587` takes STARTTLS where the server offers it, `smtps://` is TLS from
+the first byte. A password is sent over TLS only, or within the machine.
 """
 
 from __future__ import annotations

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from runtime.adapters.fanout import LocalFanout
 from runtime.ports import SearchIndex, Store
 from tests.ports import redis_server, searching
-from tests.ports.platforms import PLATFORMS, Embedded, Platform
+from tests.ports.platforms import NEEDS, PLATFORMS, Embedded, Platform
 
 
-@pytest.fixture(params=PLATFORMS)
+def _each(adapters: Iterable[str], needs: Mapping[str, str]) -> list[ParameterSet]:
+    """The adapters as parameters, each marked with the real server that it needs."""
+    return [
+        pytest.param(name, marks=[pytest.mark.server(needs[name])] if name in needs else [])
+        for name in adapters
+    ]
+
+
+@pytest.fixture(params=_each(PLATFORMS, NEEDS))
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
     platform = PLATFORMS[request.param](tmp_path)

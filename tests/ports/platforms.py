@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from runtime.adapters.clock import TurnableClock
 from runtime.adapters.embedded_bus import EmbeddedBus
+from runtime.adapters.fanout import LocalFanout
+from runtime.adapters.redis import CachedStore, Line
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.ports import Bus, Store
+from tests.ports import redis_server
 from tests.ports.sample import TABLES
 
 
@@ -88,4 +92,29 @@ class Embedded:
         self.bus.nudge(parked=True)
 
 
-PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
+class Cached(Embedded):
+    """The same with a cache in Redis before its stores."""
+
+    # The cache satisfies the same port.
+    store: CachedStore  # type: ignore[assignment] # the suites see Platform's Store
+    other: CachedStore  # type: ignore[assignment] # the suites see Platform's Store
+
+    async def open(self) -> None:
+        """Opens the folder, and the line."""
+        await super().open()
+        self.prefix = redis_server.prefix()
+        self.line = await Line.open(os.environ["REDIS_URL"], patience=2.0)
+        terms = {"prefix": self.prefix}
+        self.store = CachedStore(self.store, self.line, LocalFanout(), TABLES, **terms)
+        self.other = CachedStore(self.other, self.line, LocalFanout(), (), **terms)
+
+    async def close(self) -> None:
+        """Closes them; Redis forgets by itself."""
+        await super().close()
+        await redis_server.swept(self.line, self.prefix)
+        await self.line.close()
+
+
+PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded, "cached": Cached}
+# The real server that a platform needs, by its name in tests/conftest.py.
+NEEDS = {"cached": "redis"}

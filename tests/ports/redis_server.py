@@ -64,8 +64,8 @@ class OwnServer:
     def start(self) -> None:
         """Starts it."""
         self._process = subprocess.Popen(
-            [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-            + ["--dir", str(self._folder)],
+            f"{self._program} --port {self.port} --bind 127.0.0.1".split() + ["--save", ""],
+            cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
 

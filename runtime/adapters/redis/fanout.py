@@ -1,7 +1,8 @@
 """Live messages to the listeners of all processes, by Redis pub/sub; the port is `Fanout`.
 
-A process has one connection that hears for all its listeners, and subscribes only to what they listen
-to. Its own messages it hands out itself, at once, so that with Redis gone it still hears itself.
+A process has one connection that hears for all its listeners, and subscribes only to what they
+listen to. Its own messages it hands out itself, at once, so that with Redis gone it still hears
+itself.
 Between processes a message is the sender's mark (16 hex digits), a space, and the message.
 """
 
@@ -23,7 +24,7 @@ from runtime.adapters.redis.line import Gone, Line, connection
 
 log = logging.getLogger("runtime.redis")
 
-# Seconds of silence after which the server is asked for a sign of life, and then given as long again.
+# Seconds of silence after which the server is asked for a sign of life; it has as long again.
 HEARTBEAT = 5.0
 # Where a process says on which channels others have missed something of it.
 _GAPS = "fanout.gaps"

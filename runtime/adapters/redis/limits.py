@@ -18,12 +18,12 @@ from runtime.ratelimit import Limiter, Verdict
 
 log = logging.getLogger("runtime.redis")
 
-# Longer keys (an account's name, as somebody typed it) are sent as a hash, the same in each process.
+# Longer keys (an account's name, as somebody typed it) are sent as a hash, the same everywhere.
 _LONGEST_KEY = 128
 
-# Each key holds the µs at which it has its whole limit again, by Redis's own clock: processes' clocks
-# differ. Stops at the first key that has none left, as a process does. Answers four numbers a key:
-# allowed, remaining, and in µs until the whole limit is back and until one call is.
+# Each key holds the µs at which it has its whole limit again, by Redis's own clock: those of
+# processes differ. Stops at the first key that has none left, as a process does. Answers four numbers
+# a key: allowed, remaining, and in µs until the whole limit is back and until one call is.
 _TAKE = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

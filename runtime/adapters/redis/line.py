@@ -1,8 +1,8 @@
 """The one connection over which a process asks Redis: who asks at once travels together.
 
-redis-py's client takes 200 µs of CPU for a command alone. Here a batch is one write and one wait, so
-that 32 concurrent calls cost some 20 each (bench/redis.py). While Redis does not answer nobody waits
-for it: a call is refused at once, and a task looks every half second whether it is back.
+redis-py's client takes 200 µs of CPU for a command alone. Here a batch is one write and one wait.
+While Redis does not answer nobody waits for it: a call is refused at once, and a task looks every
+half second whether it is back.
 """
 
 from __future__ import annotations
