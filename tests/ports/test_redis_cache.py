@@ -232,17 +232,18 @@ async def test_with_redis_gone_the_store_answers_and_afterwards_nothing_is_old(
 
 
 async def test_a_process_that_was_cut_off_from_redis_makes_good_what_it_wrote(
-    shared: Elsewhere, caches: list[CachedStore], lines: list[Line], server: OwnServer
+    caches: list[CachedStore], lines: list[Line]
 ) -> None:
     first = pot()
     await caches[0].commit(Insert(first))
     assert await caches[1].get(Pot, first.id) == first
     second = renamed(first, "second")
-    server.pause()
-    lines[0].patience = 0.05
+    url, lines[0].url = lines[0].url, "redis://127.0.0.1:1/0"
+    await lines[1].call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    await lines[0].check()
     await caches[0].commit(Update(second))
     assert await caches[0].get(Pot, first.id) == second
-    server.resume()
+    lines[0].url = url
     await redis_server.back(lines[0])
     for cache in caches:
         assert await cache.get(Pot, first.id) == second
