@@ -11,6 +11,7 @@ from compiler.emit import (
     errors,
     events,
     grpc,
+    index,
     inputs,
     messages,
     models,
@@ -45,6 +46,7 @@ _EMITTERS = (
     rows,
     collections,
     documents,
+    index,
 )
 
 

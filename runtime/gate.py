@@ -8,14 +8,22 @@ that an operation does not need is not in its chain.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from time import monotonic
 from types import coroutine
 from typing import Any, Protocol
 
 from runtime.call import ANONYMOUS, Call, Caller
 from runtime.idempotency import Arguments, Chain, Idempotency
-from runtime.operation import AccessRule, Operation
+from runtime.operation import AccessRule, Operation, RateRule
 from runtime.ports import Store
 from runtime.problem import (
     DeadlineExceeded,
@@ -25,7 +33,7 @@ from runtime.problem import (
     RateLimited,
     Unauthenticated,
 )
-from runtime.ratelimit import Limiter, address_key
+from runtime.ratelimit import Limiter, Verdict, address_key
 from runtime.trace import CURRENT
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
@@ -45,6 +53,14 @@ class Identities(Protocol):
 
     async def redeem(self, ticket: str) -> Caller:
         """The caller that a one-time ticket was made for; good once. Raises Unauthenticated."""
+        ...
+
+
+class SharedLimits(Protocol):
+    """Rate limits that several processes count together."""
+
+    async def take(self, keys: Sequence[str], rule: RateRule) -> list[Verdict]:
+        """Spends one call of each of `keys`, up to the first that has none left. Never raises."""
         ...
 
 
@@ -116,7 +132,9 @@ class Gate:
         identities: Identities,
         known: KnownTokens,
         limiter: Limiter,
+        shared: SharedLimits | None = None,
     ) -> None:
+        """`shared` counts in the place of `limiter` where there are other processes."""
         self._handlers = handlers
         self._levels = levels
         self._ranks = ranks
@@ -126,6 +144,7 @@ class Gate:
         self._identities = identities
         self._known = known
         self._limiter = limiter
+        self._shared = shared
         # (caller, key) of idempotent calls that are running in this process.
         self._running: set[tuple[str, str]] = set()
 
@@ -145,11 +164,14 @@ class Gate:
             call.caller = caller
         else:
             caller = ANONYMOUS
-        for by in operation.rate.by:
-            if by == "caller":
-                self._count(call, caller.user_id or address_key(call.address))
-            elif by == "address":
-                self._count(call, address_key(call.address))
+        if self._shared is not None:
+            await self._count_shared(call, _keys(call, caller))
+        else:
+            for by in operation.rate.by:
+                if by == "caller":
+                    self._count(call, caller.user_id or address_key(call.address))
+                elif by == "address":
+                    self._count(call, address_key(call.address))
         scope = operation.scope
         if scope is not None and scope not in caller.scopes:
             if scope in caller.withheld:
@@ -171,17 +193,21 @@ class Gate:
                 return await self._identities.redeem(call.ticket)
             raise Unauthenticated("Send an access token.")
         except Unauthenticated:
-            self._count(call, address_key(call.address))
+            if self._shared is not None:
+                await self._count_shared(call, [address_key(call.address)])
+            else:
+                self._count(call, address_key(call.address))
             raise
 
     def _count(self, call: Call, key: str) -> None:
         """Takes one call from the allowance of `key`; the tightest one goes into the answer."""
-        rule = call.operation.rate
-        verdict = self._limiter.take(key, rule)
-        if call.rate is None or verdict.remaining < call.rate[0]:
-            call.rate = (verdict.remaining, verdict.reset_seconds)
-        if not verdict.allowed:
-            raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
+        _judge(call, self._limiter.take(key, call.operation.rate))
+
+    async def _count_shared(self, call: Call, keys: Sequence[str]) -> None:
+        """The same of several, together with other processes."""
+        if keys and self._shared is not None:
+            for verdict in await self._shared.take(keys, call.operation.rate):
+                _judge(call, verdict)
 
     def chain(self, operation: Operation) -> Chain:
         """The steps of one operation after its arguments are decoded."""
@@ -218,7 +244,11 @@ class Gate:
 
     def _counted(self, following: Chain) -> Chain:
         async def counted(call: Call, arguments: Arguments) -> Any:
-            self._count(call, f"account:{arguments['body'].email.lower()}")
+            key = f"account:{arguments['body'].email.lower()}"
+            if self._shared is not None:
+                await self._count_shared(call, [key])
+            else:
+                self._count(call, key)
             return await following(call, arguments)
 
         return counted
@@ -250,6 +280,21 @@ class Gate:
                 call.level = level
 
         return check
+
+
+def _keys(call: Call, caller: Caller) -> list[str]:
+    """Whose calls are counted before anything is decoded."""
+    address = address_key(call.address)
+    by = {"caller": caller.user_id or address, "address": address}
+    return [by[each] for each in call.operation.rate.by if each in by]
+
+
+def _judge(call: Call, verdict: Verdict) -> None:
+    """The tightest verdict goes into the answer. Raises RateLimited."""
+    if call.rate is None or verdict.remaining < call.rate[0]:
+        call.rate = (verdict.remaining, verdict.reset_seconds)
+    if not verdict.allowed:
+        raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
 
 
 def _within(seconds: float, handler: Handler) -> Chain:

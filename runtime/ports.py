@@ -478,11 +478,18 @@ class Mail:
     link: str | None = None
 
 
+class MailRefused(ValueError):
+    """No attempt will ever bring a mail to this address. Says nothing of the address."""
+
+
 class Mailer(Protocol):
     """Sends mail. Returns when the mail is handed over for good."""
 
     async def send(self, mail: Mail) -> None:
-        """Hands the mail over."""
+        """Hands the mail over. Raises Unavailable, and ValueError (MailRefused) where it is vain.
+
+        Who sends on somebody's behalf to an address that another gave lets MailRefused be.
+        """
         ...
 
 

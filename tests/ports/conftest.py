@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
+from runtime.adapters.fanout import LocalFanout
 from runtime.ports import SearchIndex, Store
-from tests.ports import searching
+from tests.ports import redis_server, searching
 from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Embedded, Platform
+
+
+def _each(adapters: Iterable[str], needs: Mapping[str, str]) -> list[ParameterSet]:
+    """The adapters as parameters, each marked with the real server that it needs."""
+    return [
+        pytest.param(name, marks=[pytest.mark.server(needs[name])] if name in needs else [])
+        for name in adapters
+    ]
 
 
 async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
@@ -67,3 +78,15 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     index = searching.ADAPTERS[request.param](tmp_path)
     yield index
     await index.close()
+
+
+@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.server("redis"))])
+async def fanout(request: pytest.FixtureRequest) -> AsyncIterator[LocalFanout]:
+    """Each fan-out in turn, with nobody listening."""
+    if request.param == "local":
+        yield LocalFanout()
+        return
+    async with redis_server.opened(os.environ["REDIS_URL"]) as line:
+        fanout = redis_server.fanout(line)
+        yield fanout
+        await fanout.aclose()

@@ -125,6 +125,12 @@ def _mongodb(folder: Path) -> Platform:
     return MongoPlatform(folder)
 
 
+def _cached(folder: Path) -> Platform:
+    from tests.ports.cached_platform import Cached
+
+    return Cached(folder)
+
+
 # Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
 # Real stores, whose events an embedded bus carries.
@@ -132,6 +138,7 @@ STORES: dict[str, Callable[[Path], Platform]] = {
     "mongodb": _mongodb,
     "postgres": _postgres,
     "mariadb": _mariadb,
+    "redis": _cached,
 }
 # Real brokers, whose events come out of an embedded store.
 BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}
