@@ -7,6 +7,7 @@ import re
 from compiler.emit import (
     errors,
     events,
+    graphql,
     inputs,
     models,
     openapi,
@@ -20,7 +21,19 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    tables,
+    inputs,
+    rest,
+    values,
+    graphql,
+)
 
 
 # How the emitters call the package that they write into.
