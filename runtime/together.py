@@ -1,114 +1,67 @@
-"""A store whose reads travel together, where somebody says that many are coming.
-
-A level of a GraphQL answer asks the same of many ids at once, through handlers that know of one.
-Inside `gathering()` the reads that are awaited side by side wait for each other, and go to the
-store as one `get_many` or one `pages`. Everywhere else reads go straight through.
-"""
+"""Reads that are awaited in the same tick of the event loop travel together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
-from runtime.model import Entity
-from runtime.ports import Page, Query, Store
-
-E = TypeVar("E", bound=Entity)
-
-_GATHERING: ContextVar[bool] = ContextVar("gathering", default=False)
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-@runtime_checkable
-class ManyPages(Protocol):
-    """A store that reads several pages in one round trip."""
+class Together(Generic[K, V]):
+    """`get` for one key at a time, over a `load` that takes many.
 
-    async def pages(self, kind: type[E], queries: Sequence[Query]) -> list[Page[E]]:
-        """One page a query, in order."""
-        ...
+    Keys are asked for once a round, however many want them. A round begins with its first `get` and
+    is sent at the end of the tick, so what was committed before a `get` is in its answer. What
+    `load` raises, all of the round get. Who is cancelled leaves the others their answer.
+    """
 
+    __slots__ = ("_load", "_most", "_rounds", "_waiting")
 
-@contextmanager
-def gathering() -> Iterator[None]:
-    """What is read by tasks that begin in here travels together."""
-    token = _GATHERING.set(True)
-    try:
-        yield
-    finally:
-        _GATHERING.reset(token)
+    def __init__(
+        self, load: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], most: int = 256
+    ) -> None:
+        """`load` answers those of the keys that exist; `most` keys at once."""
+        self._load = load
+        self._most = most
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
+        # The loop itself holds its tasks weakly.
+        self._rounds: set[asyncio.Task[None]] = set()
 
-
-class Together:
-    """A `Store` over another one, of the same promises."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._gets: dict[type[Entity], dict[str, asyncio.Future[Any]]] = {}
-        self._pages: dict[type[Entity], dict[Query, asyncio.Future[Any]]] = {}
-        # Reads under way: tasks are kept until they are done.
-        self._reading: set[asyncio.Task[None]] = set()
-        # What is never gathered costs no call in between.
-        self.get_many = store.get_many
-        self.find = store.find
-        self.seen = store.seen
-        self.recall = store.recall
-        self.commit = store.commit
-
-    def get(self, kind: type[E], id: str) -> Coroutine[Any, Any, E | None]:
-        """One entity, or None."""
-        if _GATHERING.get():
-            return self._wait(self._gets, kind, id, self._read_gets)
-        return self._store.get(kind, id)
-
-    def page(self, kind: type[E], query: Query) -> Coroutine[Any, Any, Page[E]]:
-        """A page of entities."""
-        if _GATHERING.get():
-            return self._wait(self._pages, kind, query, self._read_pages)
-        return self._store.page(kind, query)
-
-    async def _wait(self, waiting: Any, kind: Any, key: Any, read: Any) -> Any:
+    async def get(self, key: K) -> V | None:
+        """The key's value, or None. Raises what `load` raises."""
         loop = asyncio.get_running_loop()
-        group = waiting.get(kind)
-        if group is None:
-            group = waiting[kind] = {}
-            # In the loop's next turn: until then, whoever runs side by side has asked too.
-            loop.call_soon(self._begin, waiting, kind, read)
-        future = group.get(key)
-        if future is None:
-            future = group[key] = loop.create_future()
-        # One who gives up does not take it from the others.
-        return await asyncio.shield(future)
+        if not self._waiting:
+            loop.call_soon(self._send)
+        future: asyncio.Future[V | None] = loop.create_future()
+        self._waiting.setdefault(key, []).append(future)
+        return await future
 
-    def _begin(self, waiting: Any, kind: Any, read: Any) -> None:
-        group = waiting.pop(kind)
-        task = asyncio.create_task(_fulfilled(group, read(kind, list(group))))
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        keys = list(waiting)
+        loop = asyncio.get_running_loop()
+        for at in range(0, len(keys), self._most):
+            some = {key: waiting[key] for key in keys[at : at + self._most]}
+            task = loop.create_task(self._round(some))
+            self._rounds.add(task)
+            task.add_done_callback(self._rounds.discard)
 
-    async def _read_gets(self, kind: type[Entity], ids: list[str]) -> list[Any]:
-        found = await self._store.get_many(kind, ids)
-        return [found.get(id) for id in ids]
-
-    async def _read_pages(self, kind: type[Entity], queries: list[Query]) -> list[Any]:
-        if isinstance(self._store, ManyPages):
-            return await self._store.pages(kind, queries)
-        return await asyncio.gather(*(self._store.page(kind, query) for query in queries))
-
-
-async def _fulfilled(group: dict[Any, asyncio.Future[Any]], reading: Any) -> None:
-    """Gives each of `group` its part of what `reading` gives, or its failure to all."""
-    try:
-        values = await reading
-    except BaseException as error:
-        for future in group.values():
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # seen, if nobody waits any more
-        if not isinstance(error, Exception):
-            raise
-        return
-    for future, value in zip(group.values(), values, strict=True):
-        if not future.done():
-            future.set_result(value)
+    async def _round(self, waiting: Mapping[K, list[asyncio.Future[V | None]]]) -> None:
+        try:
+            found = await self._load(list(waiting))
+        except BaseException as error:
+            for futures in waiting.values():
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for key, futures in waiting.items():
+                value = found.get(key)
+                for future in futures:
+                    if not future.done():
+                        future.set_result(value)

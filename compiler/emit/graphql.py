@@ -183,6 +183,11 @@ class _Graph:
         name = node.name.value
         is_input = isinstance(node, InputObjectTypeDefinitionNode)
         options = ", ".join([f"name={literal(name)}", *_described(node), *self._directed(node)])
+        resolved = {
+            member.name.value: self._resolver(name, member, *self.rows[name, member.name.value])
+            for member in node.fields or ()
+            if isinstance(member, FieldDefinitionNode) and (name, member.name.value) in self.rows
+        }
         module.gap()
         module.line(f"@strawberry.{'input' if is_input else 'type'}({options})")
         with module.block(f"class {name}:"):
@@ -191,10 +196,8 @@ class _Graph:
             for member in node.fields or ():
                 if isinstance(member, InputValueDefinitionNode):
                     self._input_field(member)
-                elif (name, member.name.value) in self.rows:
-                    self._resolver(name, member, *self.rows[name, member.name.value])
                 else:
-                    self._plain_field(name, member)
+                    self._field(name, member, resolved.get(member.name.value))
 
     def _attribute(self, type: str, name: str) -> str:
         """What the model calls the field."""
@@ -207,7 +210,8 @@ class _Graph:
         options = [f"name={literal(name)}", *_described(node), *self._directed(node)]
         default = self._default(node)
         if default is not None and default.startswith("["):
-            options.insert(1, f"default_factory=lambda: {default}")
+            empty = default == "[]"
+            options.insert(1, f"default_factory={'list' if empty else f'lambda: {default}'}")
         elif default is not None:
             options.insert(1, f"default={default}")
         self.module.line(
@@ -215,12 +219,17 @@ class _Graph:
             f"strawberry.field({', '.join(options)})"
         )
 
-    def _plain_field(self, type: str, node: FieldDefinitionNode) -> None:
+    def _field(self, type: str, node: FieldDefinitionNode, resolver: str | None) -> None:
         name = node.name.value
         options = [f"name={literal(name)}", *_described(node), *self._directed(node)]
+        kind, annotation = "field", self._annotation(node.type)
+        if resolver is not None:
+            options.insert(0, f"resolver={resolver}")
+        if resolver is not None and type == "Subscription":
+            events = self.module.use("collections.abc", "AsyncGenerator")
+            kind, annotation = "subscription", f"{events}[{annotation}, None]"
         self.module.line(
-            f"{self._attribute(type, name)}: {self._annotation(node.type)} = "
-            f"strawberry.field({', '.join(options)})"
+            f"{self._attribute(type, name)}: {annotation} = strawberry.{kind}({', '.join(options)})"
         )
 
     def _default(self, node: InputValueDefinitionNode) -> str | None:
@@ -237,38 +246,44 @@ class _Graph:
 
     def _resolver(
         self, type: str, node: FieldDefinitionNode, operation: Operation, row: GraphField
-    ) -> None:
+    ) -> str:
+        """Emits what runs for a field, and gives its name."""
         module = self.module
         name = node.name.value
-        kind = "subscription" if row.root == "subscription" else "field"
-        options = [f"name={literal(name)}", *_described(node), *self._directed(node)]
-        method = naming.attribute(name)
+        method = f"_{naming.snake(type)}_{naming.snake(name)}"
         answer = self._annotation(node.type)
-        if kind == "subscription":
-            answer = f"{module.use('collections.abc', 'AsyncGenerator')}[{answer}, None]"
         targets = dict(row.arguments)
         taken, given = [], []
-        if row.parent:
-            given.append(f'"id": self.{self._attribute(type, row.parent)}')
+        heads = [f"parent: strawberry.Parent[{type}]"] if row.parent else []
+        module.use("strawberry", "Info")
+        module.use("runtime.graphql.reference", "FieldResolver")
+        heads.append("info: Info[FieldResolver, None]")
         for argument in node.arguments or ():
             python = naming.attribute(argument.name.value)
             taken.append(f"{python}: {self._argument(argument)}")
             given.append(f"{literal(targets[argument.name.value])}: {python}")
-        module.use("strawberry", "Info")
-        module.use("runtime.graphql.resolve", "Resolver")
-        heads = ", ".join(["self", "info: Info[Resolver, None]", *(["*", *taken] if taken else [])])
+        heads += ["*", *taken] if taken else []
         values = f"{{{', '.join(given)}}}"
         key = literal(f"{type}.{name}")
-        module.line()
-        module.line(f"@strawberry.{kind}({', '.join(options)})")
-        with module.block(f"async def {method}({heads}) -> {answer}:"):
-            if kind == "subscription":
-                with module.block(f"async for event in info.context.watch({key}, {values}):"):
-                    module.line("yield event")
-            elif row.owner:
-                module.line(f"return await info.context.load({key}, {values})")
+        module.gap()
+        if row.root == "subscription":
+            events = module.use("collections.abc", "AsyncGenerator")
+            head = f"async def {method}({', '.join(heads)}) -> {events}[{answer}, None]:"
+            with (
+                module.block(head),
+                module.block(f"async for event in info.context.watch({key}, {values}):"),
+            ):
+                module.line("yield event")
+            return method
+        cast = module.use("typing", "cast")
+        with module.block(f"async def {method}({', '.join(heads)}) -> {answer}:"):
+            if row.parent:
+                id = f"parent.{self._attribute(type, row.parent)}"
+                module.line(f"answer = await info.context.load({key}, {id}, {values})")
             else:
-                module.line(f"return await info.context.run({key}, {values})")
+                module.line(f"answer = await info.context.run({key}, {values})")
+            module.line(f"return {cast}({literal(answer)}, answer)")
+        return method
 
     def _argument(self, node: InputValueDefinitionNode) -> str:
         name = node.name.value

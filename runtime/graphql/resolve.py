@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from strawberry.dataloader import DataLoader
-
 from runtime.call import Call
 from runtime.gate import Gate
+from runtime.gathered import gathering
+from runtime.graphql.asked import Asker
 from runtime.graphql.binding import Binding
 from runtime.idempotency import Arguments, Chain
 from runtime.inputs import Inputs
 from runtime.operation import Operation
-from runtime.problem import Problem
-from runtime.together import gathering
+from runtime.problem import Internal
 
 Watching = Callable[[Call, Arguments], Awaitable[AsyncGenerator[Any, None]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A field's binding with its operation's chain, composed once."""
+    """A field's binding with its operation's chain, composed once.
+
+    `watching` is a subscription's, `chain` any other's.
+    """
 
     binding: Binding
     inputs: Inputs
-    chain: Chain | None
-    watching: Watching | None
+    chain: Chain
+    watching: Watching
+
+
+async def _nothing(call: Call, arguments: Arguments) -> Any:
+    raise Internal(f"{call.operation.id} is not run this way.")
+
+
+# What a field has that runs nothing.
+NOTHING = Bound(Binding(Operation("", "", ""), (), "result"), Inputs(()), _nothing, _nothing)
 
 
 class Fields:
@@ -43,15 +52,15 @@ class Fields:
         chains: dict[str, Chain] = {}
         for key, binding in bindings.items():
             operation = binding.operation
-            watched = binding.gives == "event"
-            if not watched and operation.id not in chains:
-                chains[operation.id] = gate.chain(operation)
-            self._bound[key] = Bound(
-                binding,
-                inputs[operation.id],
-                None if watched else chains[operation.id],
-                gate.watching(operation) if watched else None,
-            )
+            chain: Chain = _nothing
+            watching: Watching = _nothing
+            if binding.gives == "event":
+                watching = gate.watching(operation)
+            else:
+                if operation.id not in chains:
+                    chains[operation.id] = gate.chain(operation)
+                chain = chains[operation.id]
+            self._bound[key] = Bound(binding, inputs[operation.id], chain, watching)
 
     def __getitem__(self, key: str) -> Bound:
         return self._bound[key]
@@ -61,32 +70,21 @@ class Fields:
         return self._bound.get(key)
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, by which request."""
-
-    request_id: str
-    token: str | None
-    address: str
-    traceparent: str
-    user_agent: str = ""
-
-
 class Resolver:
     """Runs the operations of one document. Each pays, and is allowed or not, by itself."""
 
-    __slots__ = ("_asker", "_fields", "_loaders", "calls")
+    __slots__ = ("_asker", "_fields", "calls")
 
     def __init__(self, fields: Fields, asker: Asker) -> None:
         self._fields = fields
         self._asker = asker
-        self._loaders: dict[Any, DataLoader[str, Any]] = {}
         # What was called, in order.
         self.calls: list[Call] = []
 
-    def call(self, operation: Operation) -> Call:
-        """The call that a field makes."""
+    async def admitted(self, bound: Bound) -> Call:
+        """The call that a field makes, let in. Raises the refusal as a Problem."""
         asker = self._asker
+        operation = bound.binding.operation
         call = Call(
             operation,
             "graphql",
@@ -97,15 +95,14 @@ class Resolver:
             user_agent=asker.user_agent if operation.write else "",
         )
         self.calls.append(call)
+        await self._fields.gate.admit(call)
         return call
 
     async def run(self, key: str, values: Mapping[str, Any]) -> Any:
         """What the field `key` gives. Raises the refusal as a Problem."""
         bound = self._fields[key]
-        call = self.call(bound.binding.operation)
-        await self._fields.gate.admit(call)
+        call = await self.admitted(bound)
         arguments = bound.inputs.read(call, values)
-        assert bound.chain is not None
         answer = await bound.chain(call, arguments)
         return _given(bound.binding, answer)
 
@@ -118,8 +115,7 @@ class Resolver:
         of all is raised, that of one is in its place.
         """
         bound = self._fields[key]
-        first = self.call(bound.binding.operation)
-        await self._fields.gate.admit(first)
+        first = await self.admitted(bound)
         with gathering():
             return await asyncio.gather(
                 *(self._one(bound, first, {**values, "id": id}) for id in ids),
@@ -132,37 +128,16 @@ class Resolver:
         call.traceparent = first.traceparent
         call.caller = first.caller
         arguments = bound.inputs.read(call, values)
-        assert bound.chain is not None
         return _given(bound.binding, await bound.chain(call, arguments))
-
-    async def load(self, key: str, id: str, values: Mapping[str, Any]) -> Any:
-        """`load_many` for resolvers that know of one object each."""
-        alike = (key, repr(sorted(values.items(), key=lambda pair: pair[0])))
-        loader = self._loaders.get(alike)
-        if loader is None:
-
-            async def many(ids: list[str]) -> list[Any]:
-                return await self.load_many(key, ids, values)
-
-            loader = self._loaders[alike] = DataLoader(many)
-        return await loader.load(id)
 
     async def begin(self, key: str, values: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """The events of a subscription. Raises the refusal as a Problem."""
         bound = self._fields[key]
         binding = bound.binding
-        call = self.call(binding.operation)
-        await self._fields.gate.admit(call)
+        call = await self.admitted(bound)
         arguments = bound.inputs.read(call, values)
         asked = {target: arguments[target] for _, target in binding.arguments}
-        assert bound.watching is not None
         return await bound.watching(call, asked)
-
-    async def watch(self, key: str, values: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """`begin` for resolvers, which are generators themselves."""
-        async with aclosing(await self.begin(key, values)) as events:
-            async for event in events:
-                yield event
 
 
 def _given(binding: Binding, answer: Any) -> Any:
@@ -170,6 +145,3 @@ def _given(binding: Binding, answer: Any) -> Any:
         return answer.items
     # An operation without an answer gives true.
     return True if answer is None else answer
-
-
-__all__ = ["Asker", "Bound", "Fields", "Problem", "Resolver"]
