@@ -52,6 +52,9 @@ from runtime.call import Call
 from runtime.documents import Documents
 from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
+from runtime.gathered import GatheredStore
+from runtime.graphql.gateway import Gateway, Loader
+from runtime.graphql.limits import Limits
 from runtime.ids import TypeIds
 from runtime.log import LogWriter, RequestLog, install
 from runtime.metrics import Metrics
@@ -74,6 +77,7 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
+_GRAPHQL = "/api/graphql"
 
 
 class Shared(TypedDict):
@@ -111,7 +115,7 @@ class Platform:
         mailer = MailFolder(settings.data_dir / "mail", settings.mail_from, clock)
         tokens = AccessTokens(secret, settings.jwt_issuer, settings.jwt_audience, clock)
         names = sorted({operation.service for operation in OPERATIONS.values()})
-        stores = {name: SqliteStore(database, TABLES, name) for name in names}
+        stores = {name: GatheredStore(SqliteStore(database, TABLES, name)) for name in names}
         shared: Shared = {"ids": ids, "clock": clock, "pager": pager}
         mailed: Mailed = {"mailer": mailer, "secret": secret, "public_url": settings.public_url}
 
@@ -252,6 +256,7 @@ class Platform:
         self.ready = False
         self._rebuilding: asyncio.Task[None] | None = None
         self.bus = EmbeddedBus(database)
+        graphql = Gateway(Loader(lambda: _graphql(gate, Limits())), PROBLEMS, Limits(), metrics)
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
         self.edge = Edge(
             router=routes(gate),
@@ -267,7 +272,7 @@ class Platform:
                 health=[database],
                 ready=lambda: self.ready,
             ),
-            gateways={},
+            gateways={_GRAPHQL: graphql.routes},
             sockets=Sockets({}, settings.cors_origins),
             lifespan=self,
             limiter=limiter,
@@ -385,6 +390,17 @@ _TERMS: dict[str, Any] = {
 def _event(envelope: Envelope) -> Any:
     """The event in `envelope`: one function for all consumers, so that the bus reads it once."""
     return EVENTS[envelope.type].decode(envelope)
+
+
+def _graphql(gate: Gate, limits: Limits) -> Any:
+    """What answers GraphQL; Strawberry and graphql-core are loaded for it alone."""
+    from generated.graphql import BINDINGS, schema
+    from generated.inputs import INPUTS
+    from runtime.graphql.engine import Engine
+    from runtime.graphql.resolve import Fields
+
+    fields = Fields(gate, BINDINGS, INPUTS)
+    return Engine(schema()._schema, fields, PROBLEMS, limits, {}, only_known=False)
 
 
 def _interpreter(gate: Gate) -> Any:

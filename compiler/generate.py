@@ -10,6 +10,7 @@ from compiler.emit import (
     documents,
     errors,
     events,
+    graphql,
     grpc,
     index,
     inputs,
@@ -47,6 +48,7 @@ _EMITTERS = (
     collections,
     documents,
     index,
+    graphql,
 )
 
 

@@ -276,7 +276,9 @@ class Edge:
                 {"type": "http.response.start", "status": response.status, "headers": headers}
             )
             await send({"type": "http.response.body", "body": body})
-            if self._monitor is not None and request.call_made is not None:
+            # The monitor knows REST's contract.
+            known = request.call_made is not None and request.protocol == "rest"
+            if self._monitor is not None and known:
                 self._monitor.offer(
                     request.scope["method"],
                     request.scope["path"],

@@ -10,8 +10,10 @@ from runtime.problem import MethodNotAllowed, Problem, ProblemKind
 from runtime.rest import PROBLEM_JSON, Header, Response
 
 
-def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> Response:
-    """The answer that `problem` is; `problems` is the contract's table."""
+def problem_document(
+    problems: Mapping[str, ProblemKind], problem: Problem, request_id: str
+) -> dict[str, Any]:
+    """The RFC 9457 document that `problem` is; `problems` is the contract's table."""
     kind = problems.get(problem.code) or problems["internal"]
     document: dict[str, Any] = {
         "type": f"/docs/problems#{kind.code}",
@@ -27,6 +29,13 @@ def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: s
             {"pointer": error.pointer, "code": error.code, "message": error.message}
             for error in problem.errors
         ]
+    return document
+
+
+def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> Response:
+    """The answer that `problem` is; `problems` is the contract's table."""
+    kind = problems.get(problem.code) or problems["internal"]
+    document = problem_document(problems, problem, request_id)
     headers: list[Header] = [PROBLEM_JSON]
     if problem.retry_after is not None or kind.status in (429, 503):
         seconds = max(1, int((problem.retry_after or 0) + 0.999))
