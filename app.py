@@ -17,16 +17,19 @@ from typing import Any, TypedDict, TypeVar
 from generated import operations
 from generated.errors import PROBLEMS
 from generated.events import CONSUMERS, EVENTS
+from generated.inputs import INPUTS
 from generated.models import Budget, BudgetPage
 from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS, WATCH_METHODS
 from generated.rest import routes
 from generated.services import Consumers, Services, Watches
 from generated.storage import TABLES
 from generated.values import ARGUMENTS, RESULTS
+from generated.websocket import FRAMES
 from handlers.auth import AuthHandlers
 from handlers.budget import BudgetHandlers
 from handlers.customer import CustomerHandlers
 from handlers.expense import ExpenseHandlers
+from handlers.live import IDENTITY
 from handlers.notification import NotificationHandlers
 from handlers.order import OrderHandlers
 from handlers.search import SearchHandlers
@@ -57,6 +60,7 @@ from runtime.ratelimit import Limiter
 from runtime.settings import Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
+from runtime.websocket.hub import Hub
 
 logger = logging.getLogger("budget.app")
 T = TypeVar("T")
@@ -218,6 +222,17 @@ class Platform:
         self._rebuilding: asyncio.Task[None] | None = None
         self.bus = EmbeddedBus(database)
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
+        self.hub = Hub(
+            frames=FRAMES,
+            gate=gate,
+            inputs=INPUTS,
+            problems=PROBLEMS,
+            limiter=limiter,
+            metrics=metrics,
+            log=RequestLog(log, settings.log_level),
+            fanout=fanout,
+            identity=IDENTITY,
+        )
         self.edge = Edge(
             router=routes(gate),
             interpreter=_interpreter(gate) if interpreted else None,
@@ -233,7 +248,7 @@ class Platform:
                 ready=lambda: self.ready,
             ),
             gateways={},
-            sockets=Sockets({}, settings.cors_origins),
+            sockets=Sockets({"/": self.hub, "/ws": self.hub}, settings.cors_origins),
             lifespan=self,
             limiter=limiter,
             documents=Documents(_TITLE, "/openapi.json"),
@@ -255,6 +270,7 @@ class Platform:
     async def start(self) -> None:
         """Begins to deliver events; ready when it returns."""
         await self.bus.start(self.consumers)
+        await self.hub.start()
         if self.index.needs_rebuild:
             self._rebuilding = asyncio.create_task(self._rebuild())
         self.ready = True
@@ -271,6 +287,7 @@ class Platform:
     def drain(self) -> None:
         """Says that no new work is wanted, and ends what listens."""
         self.ready = False
+        self.hub.close()
         self.fanout.close()
 
     async def stop(self) -> None:
@@ -279,6 +296,7 @@ class Platform:
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             await asyncio.gather(self._rebuilding, return_exceptions=True)
+        await self.hub.stop()
         await self.bus.stop()
         await self.index.close()
         self.monitor.close()

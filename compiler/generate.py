@@ -15,12 +15,25 @@ from compiler.emit import (
     storage,
     tables,
     values,
+    websocket,
 )
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    tables,
+    inputs,
+    rest,
+    values,
+    websocket,
+)
 
 
 # How the emitters call the package that they write into.
