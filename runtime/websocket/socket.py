@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,15 @@ class Socket:
 
     __slots__ = (
         "_answers_pings",
+        "_deaf",
         "_handshake",
         "_heard",
         "_hub",
+        "_left",
         "_outbox",
         "_pinged",
         "_receive",
+        "_send",
         "_subscriptions",
         "_task",
         "code",
@@ -65,7 +69,8 @@ class Socket:
         self._hub = hub
         self._handshake = handshake
         self._receive = receive
-        self._outbox = Outbox(send)
+        self._send = send
+        self._outbox = Outbox(send, self._leave)
         self._subscriptions: dict[str, Subscription] = {}
         self._task = asyncio.current_task()
         self.since = self._heard = monotonic()
@@ -74,6 +79,9 @@ class Socket:
         self.user_id = self.session_id = ""
         # Why it closes; 0 while it is open.
         self.code = 0
+        self._left = False
+        # Whether it takes nothing any more, and so cannot be told either.
+        self._deaf = False
 
     # --- its life ---------------------------------------------------------------------------------
 
@@ -98,31 +106,44 @@ class Socket:
                 if message["type"] == "websocket.receive" and not self.code:
                     await self._frame(message.get("text"))
         except asyncio.CancelledError:
-            # Ours, where the client takes nothing any more; else the server's, as it stops.
-            if self.code != SLOW:
+            # Ours, as it is over; else the server's, as it stops.
+            if not self._left:
                 raise
         finally:
             subscriptions, self._subscriptions = self._subscriptions, {}
             for subscription in subscriptions.values():
                 await subscription.close()
             self._outbox.drop()
+            if self._left and not self._deaf:
+                await self._take_leave()
 
     def close(self, code: int) -> None:
         """Says goodbye after what waits to be sent."""
         if not self.code:
             self.code = code
             self._heard = monotonic()
-            self._outbox.close(code, self._hub.frames.close_codes.get(code, ""))
+            self._outbox.end()
+
+    def _leave(self) -> None:
+        """Waits for no more frames: while one is waited for, the server sends no close."""
+        if self._task is not None and not self._left:
+            self._left = True
+            self._task.cancel()
+
+    async def _take_leave(self) -> None:
+        reason = self._hub.frames.close_codes.get(self.code, "")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._send({"type": "websocket.close", "code": self.code, "reason": reason})
 
     def beat(self, now: float) -> None:
         """What time asks for, once a second: a sign-in, a ping, an end."""
         if self._outbox.stuck(now) > (_FAREWELL if self.code else _PATIENCE) or (
             self.code and now - self._heard > 2 * _FAREWELL
         ):
-            # It does not read, so it cannot be told.
-            self.code = SLOW
-            if self._task is not None:
-                self._task.cancel()
+            self.code = self.code or SLOW
+            self._deaf = True
+            self._leave()
         elif self.code:
             pass
         elif not self.user_id:
