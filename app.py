@@ -31,10 +31,12 @@ from generated.rest import routes
 from generated.services import Consumers, Internals, Levels, Services, Watches
 from generated.storage import TABLES
 from generated.values import ARGUMENTS, RESULTS
+from generated.websocket import FRAMES
 from handlers.auth import AuthHandlers
 from handlers.budget import BudgetHandlers
 from handlers.customer import CustomerHandlers
 from handlers.expense import ExpenseHandlers
+from handlers.live import IDENTITY
 from handlers.notification import NotificationHandlers
 from handlers.order import OrderHandlers
 from handlers.search import SearchHandlers
@@ -68,6 +70,7 @@ from runtime.ratelimit import Limiter
 from runtime.settings import Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
+from runtime.websocket.hub import Hub
 
 if TYPE_CHECKING:
     from runtime.grpc.server import GrpcServer
@@ -258,6 +261,17 @@ class Platform:
         self.bus = EmbeddedBus(database)
         graphql = Gateway(Loader(lambda: _graphql(gate, Limits())), PROBLEMS, Limits(), metrics)
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
+        self.hub = Hub(
+            frames=FRAMES,
+            gate=gate,
+            inputs=INPUTS,
+            problems=PROBLEMS,
+            limiter=limiter,
+            metrics=metrics,
+            log=RequestLog(log, settings.log_level),
+            fanout=fanout,
+            identity=IDENTITY,
+        )
         self.edge = Edge(
             router=routes(gate),
             interpreter=_interpreter(gate) if interpreted else None,
@@ -273,7 +287,7 @@ class Platform:
                 ready=lambda: self.ready,
             ),
             gateways={_GRAPHQL: graphql.routes},
-            sockets=Sockets({}, settings.cors_origins),
+            sockets=Sockets({"/": self.hub, "/ws": self.hub}, settings.cors_origins),
             lifespan=self,
             limiter=limiter,
             documents=Documents(_TITLE, "/openapi.json"),
@@ -326,6 +340,7 @@ class Platform:
     async def start(self) -> None:
         """Begins to deliver events; ready when it returns."""
         await self.bus.start(self.consumers)
+        await self.hub.start()
         if self.index.needs_rebuild:
             self._rebuilding = asyncio.create_task(self._rebuild())
         self.ready = True
@@ -342,6 +357,7 @@ class Platform:
     def drain(self) -> None:
         """Says that no new work is wanted, and ends what listens."""
         self.ready = False
+        self.hub.close()
         self.fanout.close()
 
     async def stop(self) -> None:
@@ -350,6 +366,7 @@ class Platform:
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             await asyncio.gather(self._rebuilding, return_exceptions=True)
+        await self.hub.stop()
         await self.bus.stop()
         await self.index.close()
         self.monitor.close()

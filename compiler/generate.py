@@ -24,6 +24,7 @@ from compiler.emit import (
     storage,
     tables,
     values,
+    websocket,
 )
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
@@ -49,6 +50,7 @@ _EMITTERS = (
     documents,
     index,
     graphql,
+    websocket,
 )
 
 

@@ -55,6 +55,10 @@ class Identities(Protocol):
         """The caller that a one-time ticket was made for; good once. Raises Unauthenticated."""
         ...
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated once it has ended."""
+        ...
+
 
 class SharedLimits(Protocol):
     """Rate limits that several processes count together."""
@@ -191,6 +195,8 @@ class Gate:
                 return caller
             if call.ticket is not None:
                 return await self._identities.redeem(call.ticket)
+            if call.session_id is not None:
+                return await self._identities.resume(call.session_id)
             raise Unauthenticated("Send an access token.")
         except Unauthenticated:
             if self._shared is not None:

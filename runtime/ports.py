@@ -329,6 +329,35 @@ class Bus(Protocol):
         ...
 
 
+class Listening(Protocol):
+    """One subscription: an iterator of messages, for one task. It ends when it has fallen behind,
+    was closed, or the fan-out was; what had arrived before is still read.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes, and nothing is left to read."""
+        ...
+
+    def take(self) -> bytes | None:
+        """The next message if one has arrived; never waits."""
+        ...
+
+    def on_arrival(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` whenever there may be something to take, the end included: so one task reads
+        several.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Ends it now; what it has not read is dropped."""
+        ...
+
+
 class Fanout(Protocol):
     """Live messages to whoever listens now, in every process. Not kept: a listener resumes from a
     store.
@@ -338,7 +367,7 @@ class Fanout(Protocol):
         """To all that listen on `channel`."""
         ...
 
-    def listen(self, channel: str, size: int = 256) -> AsyncIterator[bytes]:
+    def listen(self, channel: str, size: int = 256) -> Listening:
         """Messages from now on. A listener that falls `size` behind is ended, and so knows to
         resume.
         """

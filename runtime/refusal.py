@@ -35,7 +35,6 @@ def problem_document(
 def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> Response:
     """The answer that `problem` is; `problems` is the contract's table."""
     kind = problems.get(problem.code) or problems["internal"]
-    document = problem_document(problems, problem, request_id)
     headers: list[Header] = [PROBLEM_JSON]
     if problem.retry_after is not None or kind.status in (429, 503):
         seconds = max(1, int((problem.retry_after or 0) + 0.999))
@@ -44,4 +43,9 @@ def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: s
         headers.append((b"www-authenticate", b"Bearer"))
     if kind.code == MethodNotAllowed.code:
         headers.append((b"allow", problem.args[1].encode() if len(problem.args) > 1 else b""))
-    return Response(kind.status, headers, json.dumps(document).encode())
+    return Response(kind.status, headers, document(problems, problem, request_id))
+
+
+def document(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> bytes:
+    """The same in JSON."""
+    return json.dumps(problem_document(problems, problem, request_id)).encode()

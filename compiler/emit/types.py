@@ -114,6 +114,7 @@ class Watched:
 def watched(module: Module, contract: Contract, names: Names) -> list[Watched]:
     """What is watched over any protocol, by operation."""
     wanted = {stream.watches for stream in contract.streams}
+    wanted |= {topic.watches for channel in contract.channels for topic in channel.topics}
     found: list[Watched] = []
     for operation in contract.operations:
         fields = [row for row in operation.graphql if row.root == "subscription"]

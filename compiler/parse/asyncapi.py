@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compiler.ir import Field, Type
+from compiler.ir import Field, Topic, Type
 from compiler.parse.asyncapi_shape import ASYNCAPI
 from compiler.parse.deep import component
 from compiler.parse.node import Node
@@ -59,6 +59,9 @@ class AsyncChannel:
     span: Span
     bindings: Any = None
     doc: str = ""
+    topics: tuple[Topic, ...] = ()
+    close_codes: tuple[tuple[str, str, Span], ...] = ()
+    subprotocol: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,15 @@ class _Reader:
             stated.key,
             bindings=node.child("bindings").sorted_plain(),
             doc=node.text("description") or node.text("summary"),
+            topics=tuple(
+                Topic(address, one.text("watches"), one.maybe_text("sends"), one.key)
+                for address, one in sorted(node.child("x-topics").items())
+            ),
+            close_codes=tuple(
+                (code, str(one.value), one.key)
+                for code, one in sorted(node.child("x-close-codes").items())
+            ),
+            subprotocol=node.text("x-subprotocol"),
         )
 
     def _transport(self, node: Node) -> str:
