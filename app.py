@@ -39,8 +39,10 @@ from runtime.adapters.fanout import LocalFanout
 from runtime.adapters.mailfolder import MailFolder
 from runtime.adapters.no_index import NoIndex
 from runtime.adapters.sqlite import Database, InUse, SqliteStore
+from runtime.adapters.sqlite.inspection import Inspection
 from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.call import Call
+from runtime.diagnosis import Migration, ServerCheck
 from runtime.documents import Documents
 from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
@@ -63,6 +65,10 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
+# What an adapter brings for `doctor` and `migrate`, by the variable that switches it on; without a
+# check of its own, a server is only tried for connections.
+SERVER_CHECKS: dict[str, ServerCheck] = {}
+MIGRATIONS: dict[str, Migration] = {}
 
 
 class Shared(TypedDict):
@@ -209,6 +215,9 @@ class Platform:
         ]
         # The command line beside us may have given somebody another role.
         database.on_emitted(lambda guest: known.forget_all() if guest else None)
+        self.settings = settings
+        self.stores = stores
+        self.inspection = Inspection(database)
         self.clock = clock
         self.database = database
         self.index = index
@@ -402,6 +411,18 @@ async def administer(settings: Settings, work: Callable[[Platform], Awaitable[T]
     except InUse:
         # That server delivers the events of what is written beside it.
         platform = await build(settings, log=log, guest=True)
+    try:
+        return await work(platform)
+    finally:
+        await platform.stop()
+        log.close()
+
+
+async def visit(settings: Settings, work: Callable[[Platform], Awaitable[T]]) -> T:
+    """Has one look for the command line, beside whatever runs: it delivers no event meanwhile."""
+    log = LogWriter(sys.stderr.buffer)
+    install(log, "warning")
+    platform = await build(settings, log=log, guest=True)
     try:
         return await work(platform)
     finally:
