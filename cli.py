@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from commands import dead_letters
+from commands.move import move
 from commands.outbox import outbox
 from commands.reindex import reindex
 from commands.shell import Data, Json, fail, group, run, settings_of
@@ -30,6 +31,7 @@ app.add_typer(users, name="users")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("outbox")(outbox)
 app.command("reindex")(reindex)
+app.command("move")(move)
 
 
 def _version(wanted: bool) -> None:

@@ -71,12 +71,12 @@ async def _by_task(world: Platform, owner: UserRecord, wait: float) -> dict[str,
         if now.status not in (TaskStatus.QUEUED, TaskStatus.RUNNING):
             done = now.status is TaskStatus.SUCCEEDED
             said = (now.result if done else now.error) or f"the task was {now.status.value}"
-            break
-        if time.monotonic() >= until:
+        elif time.monotonic() >= until:
             done, said = False, f"the task {task.id} is {now.status.value} still, and goes on"
-            break
-        await asyncio.sleep(_LOOK)
-    return {"done": done, "by": "the server", "taskId": task.id, "said": said}
+        else:
+            await asyncio.sleep(_LOOK)
+            continue
+        return {"done": done, "by": "the server", "taskId": task.id, "said": said}
 
 
 async def _admin(world: Platform, email: str | None) -> UserRecord:

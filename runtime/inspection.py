@@ -62,9 +62,11 @@ class KeptKey:
 class KeyRecords(Protocol):
     """The idempotency records of a platform, as a whole."""
 
-    async def keys(self, service: str, after: tuple[str, str] | None, most: int) -> list[KeptKey]:
-        """Those of one service that are not older than 24 hours, by caller and key, which `after`
-        names. Raises Unavailable.
+    async def keys(
+        self, service: str, since: int, after: tuple[str, str] | None, most: int
+    ) -> list[KeptKey]:
+        """Those of one service from `since` (ms) on, in some order of caller and key that `after`
+        goes on in. Raises Unavailable.
         """
         ...
 

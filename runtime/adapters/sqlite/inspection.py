@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from runtime.adapters.clock import milliseconds
-from runtime.adapters.sqlite.database import IDEMPOTENCY_KEPT, Database
+from runtime.adapters.sqlite.database import Database
 from runtime.adapters.sqlite.outbox import Statements
 from runtime.inspection import KeptKey, Retrying, Waiting
 from runtime.scalar import rfc3339
@@ -39,17 +38,17 @@ class Inspection:
 
     async def retrying(self, most: int) -> list[Retrying]:
         """What is parked until its time. Raises Unavailable."""
+        rows = self._database.read(_RETRYING, (most,))
         return [
-            Retrying(*rest, due=rfc3339(datetime.fromtimestamp(due / 1000, UTC)))
-            for *rest, due in self._database.read(_RETRYING, (most,))
+            Retrying(consumer, id, type, attempts, reason, rfc3339(_moment(due)))
+            for consumer, id, type, attempts, reason, due in rows
         ]
 
-    async def keys(self, service: str, after: tuple[str, str] | None, most: int) -> list[KeptKey]:
+    async def keys(
+        self, service: str, since: int, after: tuple[str, str] | None, most: int
+    ) -> list[KeptKey]:
         """A page of records. Raises Unavailable."""
-        oldest = milliseconds(self._database.clock.now()) - IDEMPOTENCY_KEPT // timedelta(
-            milliseconds=1
-        )
-        row = (service, oldest, *(after or ("", "")), most)
+        row = (service, since, *(after or ("", "")), most)
         return [KeptKey(*found) for found in self._database.read(_KEYS, row)]
 
     async def keep(self, service: str, records: Sequence[KeptKey]) -> None:
@@ -60,3 +59,7 @@ class Inspection:
         ]
         if rows:
             await self._database.write(Statements(rows))
+
+
+def _moment(due: int) -> datetime:
+    return datetime.fromtimestamp(due / 1000, UTC)
