@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from commands import dead_letters
+from commands.accounts import export_account, import_account
 from commands.move import move
 from commands.outbox import outbox
 from commands.reindex import reindex
@@ -31,6 +32,8 @@ app.add_typer(users, name="users")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("outbox")(outbox)
 app.command("reindex")(reindex)
+app.command("export")(export_account)
+app.command("import")(import_account)
 app.command("move")(move)
 
 
