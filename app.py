@@ -65,8 +65,9 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
-# What an adapter brings for `doctor` and `migrate`, by the variable that switches it on; without a
-# check of its own, a server is only tried for connections.
+# The variables that have an adapter, and what it brings for `doctor` and `migrate`; a server without
+# a check of its own is only tried for connections.
+ADAPTERS: tuple[str, ...] = ()
 SERVER_CHECKS: dict[str, ServerCheck] = {}
 MIGRATIONS: dict[str, Migration] = {}
 
@@ -353,12 +354,12 @@ async def build(
     interpreted: bool = False,
 ) -> Platform:
     """The platform over `settings`. Raises SettingsError, and CannotOpen for the data folder."""
-    settings.require_adapters(())
+    settings.require_adapters(ADAPTERS)
     missing = [each.code for each in PLATFORM_PROBLEMS if each.code not in PROBLEMS]
     if missing:
         raise RuntimeError(f"specs/openapi.yaml: x-problems lacks {', '.join(missing)}")
     clock = clock or SystemClock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = await Database.open(
         settings.data_dir, TABLES, clock=clock, ids=TypeIds(), guest=guest
     )

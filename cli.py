@@ -12,6 +12,7 @@ import typer
 
 from commands import dead_letters
 from commands.accounts import export_account, import_account
+from commands.doctor import doctor, migrate
 from commands.move import move
 from commands.outbox import outbox
 from commands.reindex import reindex
@@ -35,6 +36,8 @@ app.command("reindex")(reindex)
 app.command("export")(export_account)
 app.command("import")(import_account)
 app.command("move")(move)
+app.command("migrate")(migrate)
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:

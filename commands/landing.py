@@ -23,7 +23,7 @@ ENVIRONMENT = "env"
 # Within the target folder until the copy is proved: a server that starts there does not see it.
 UNFINISHED = "unfinished-move"
 # In the source folder while servers are being filled, and for good once they are.
-_MOVING, _MOVED = "moving.json", "moved.json"
+MOVING, MOVED = "moving.json", "moved.json"
 _DATABASE = "budget.db"
 _IGNORED = {UNFINISHED, "budget.lock", "budget.stamp", "lost+found"}
 
@@ -120,7 +120,7 @@ def begin(ends: Ends) -> None:
         )
     if not ends.from_.configured_backends():
         note = {"to": _fingerprint(ends.to)}
-        (ends.from_.data_dir / _MOVING).write_text(json.dumps(note), encoding="utf-8")
+        (ends.from_.data_dir / MOVING).write_text(json.dumps(note), encoding="utf-8")
 
 
 def _kept_secret(settings: Settings) -> bytes:
@@ -130,7 +130,7 @@ def _kept_secret(settings: Settings) -> bytes:
 def _unfinished(ends: Ends) -> bool:
     """Whether an earlier run began to fill these very servers from this folder."""
     try:
-        note = json.loads((ends.from_.data_dir / _MOVING).read_bytes())
+        note = json.loads((ends.from_.data_dir / MOVING).read_bytes())
     except (OSError, ValueError):
         return False
     return bool(note.get("to") == _fingerprint(ends.to))
@@ -163,8 +163,8 @@ def finish(ends: Ends, to: Settings, report: dict[str, Any]) -> None:
     if not ends.from_.configured_backends():
         word = {"to": ends.target, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         folder = ends.from_.data_dir
-        (folder / _MOVED).write_text(json.dumps(word | report), encoding="utf-8")
-        (folder / _MOVING).unlink(missing_ok=True)
+        (folder / MOVED).write_text(json.dumps(word | report), encoding="utf-8")
+        (folder / MOVING).unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
