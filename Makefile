@@ -19,7 +19,7 @@ QUICK := not slow$(if $(SERVERS),, and not server)
 TEST = $(WITH_NODE) $(PY) -m pytest
 # Node.js may be the one in .venv (below).
 WITH_NODE = PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-HANDWRITTEN := app.py cli.py codegen.py compiler handlers runtime
+HANDWRITTEN := app.py cli.py codegen.py commands compiler handlers runtime
 
 # --- for users -----------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ watch: $(VENV)/.dev ## serve, and start again on a change; a changed spec is com
 	@$(PY) -m watchfiles --target-type command '$(PY) codegen.py' specs compiler & \
 	compiling=$$!; trap 'kill $$compiling 2>/dev/null' EXIT INT TERM; \
 	$(PY) -m watchfiles --filter python --target-type command '$(PY) -m cli serve $(ARGS)' \
-		app.py cli.py generated handlers runtime
+		app.py cli.py commands generated handlers runtime
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## branch coverage of the quick tests: the total, and pages in htmlcov/

@@ -49,8 +49,10 @@ from runtime.adapters.fanout import LocalFanout
 from runtime.adapters.mailfolder import MailFolder
 from runtime.adapters.no_index import NoIndex
 from runtime.adapters.sqlite import Database, InUse, SqliteStore
+from runtime.adapters.sqlite.inspection import Inspection
 from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.call import Call
+from runtime.diagnosis import Migration, ServerCheck
 from runtime.documents import Documents
 from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
@@ -81,6 +83,11 @@ _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
 _GRAPHQL = "/api/graphql"
+# The variables that have an adapter, and what it brings for `doctor` and `migrate`; a server without
+# a check of its own is only tried for connections.
+ADAPTERS: tuple[str, ...] = ()
+SERVER_CHECKS: dict[str, ServerCheck] = {}
+MIGRATIONS: dict[str, Migration] = {}
 
 
 class Shared(TypedDict):
@@ -248,6 +255,9 @@ class Platform:
         ]
         # The command line beside us may have given somebody another role.
         database.on_emitted(lambda guest: known.forget_all() if guest else None)
+        self.settings = settings
+        self.stores = stores
+        self.inspection = Inspection(database)
         self.clock = clock
         self.settings = settings
         self.limiter = limiter
@@ -443,12 +453,12 @@ async def build(
     interpreted: bool = False,
 ) -> Platform:
     """The platform over `settings`. Raises SettingsError, and CannotOpen for the data folder."""
-    settings.require_adapters(())
+    settings.require_adapters(ADAPTERS)
     missing = [each.code for each in PLATFORM_PROBLEMS if each.code not in PROBLEMS]
     if missing:
         raise RuntimeError(f"specs/openapi.yaml: x-problems lacks {', '.join(missing)}")
     clock = clock or SystemClock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = await Database.open(
         settings.data_dir, TABLES, clock=clock, ids=TypeIds(), guest=guest
     )
@@ -517,6 +527,18 @@ async def administer(settings: Settings, work: Callable[[Platform], Awaitable[T]
     except InUse:
         # That server delivers the events of what is written beside it.
         platform = await build(settings, log=log, guest=True)
+    try:
+        return await work(platform)
+    finally:
+        await platform.stop()
+        log.close()
+
+
+async def visit(settings: Settings, work: Callable[[Platform], Awaitable[T]]) -> T:
+    """Has one look for the command line, beside whatever runs: it delivers no event meanwhile."""
+    log = LogWriter(sys.stderr.buffer)
+    install(log, "warning")
+    platform = await build(settings, log=log, guest=True)
     try:
         return await work(platform)
     finally:

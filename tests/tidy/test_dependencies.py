@@ -16,9 +16,20 @@ from tests.tidy.house import House, imported, package_of
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"app", "bench", "cli", "codegen", "compiler", "generated", "handlers", "runtime", "tests"}
+OURS = {
+    "app",
+    "bench",
+    "cli",
+    "codegen",
+    "commands",
+    "compiler",
+    "generated",
+    "handlers",
+    "runtime",
+    "tests",
+}
 # A server has the project's dependencies; where it is compiled, the extra `compiler` too.
-SERVER = ("app", "cli", "generated", "handlers", "runtime")
+SERVER = ("app", "cli", "commands", "generated", "handlers", "runtime")
 COMPILER = ("codegen", "compiler")
 # Parts of another distribution that are its public interface.
 PART_OF = {"pydantic_core": "pydantic"}
