@@ -832,6 +832,20 @@ INTERNAL_OPERATIONS: dict[str, Operation] = {
 }
 
 
+# Every service, by name.
+SERVICES: tuple[str, ...] = (
+    "auth",
+    "budget",
+    "customer",
+    "expense",
+    "notification",
+    "order",
+    "search",
+    "task",
+    "transaction",
+)
+
+
 # What a role gives, the roles that it includes counted in.
 ROLES: dict[str, frozenset[str]] = {
     "admin": frozenset(

@@ -230,6 +230,10 @@ def _operations(contract: Contract) -> str:
             module.line(f"    {literal(operation.id)}: {operation.python.upper()},")
         module.line("}")
         module.gap()
+    module.line("# Every service, by name.")
+    names = "".join(f"{literal(service.name)}, " for service in contract.services)
+    module.line(f"SERVICES: tuple[str, ...] = ({names})")
+    module.gap()
     module.line("# What a role gives, the roles that it includes counted in.")
     module.line("ROLES: dict[str, frozenset[str]] = {")
     for role in contract.roles:

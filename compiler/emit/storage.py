@@ -32,6 +32,15 @@ def emit(contract: Contract) -> dict[str, str]:
         assert schema.entity is not None
         module.line(f"    {record_name(schema)}: {literal(schema.entity.prefix)},")
     module.line("}")
+    module.gap()
+    module.line(
+        "# Service → the kind of server that its entities live on; embedded, all live in SQLite."
+    )
+    homes = sorted({(s.entity.service, s.entity.home) for s in entities if s.entity})
+    module.line("HOMES: dict[str, str] = {")
+    for service, home in homes:
+        module.line(f"    {literal(service)}: {literal(home)},")
+    module.line("}")
     return {module.path: module.text()}
 
 
