@@ -19,7 +19,7 @@ QUICK := not slow$(if $(SERVERS),, and not server)
 TEST = $(WITH_NODE) $(PY) -m pytest
 # Node.js may be the one in .venv (below).
 WITH_NODE = PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-HANDWRITTEN := app.py cli.py codegen.py commands compiler handlers runtime
+HANDWRITTEN := apart.py app.py backends.py cli.py codegen.py upkeep.py commands compiler handlers migrations runtime
 
 # --- for users -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from generated.operations import SERVICES
@@ -20,6 +21,7 @@ from runtime.adapters.no_index import NoIndex
 from runtime.adapters.split_bus import SplitBus
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.adapters.sqlite.inspection import Inspection
+from runtime.adapters.sqlite.outbox import Backlog
 from runtime.adapters.sqlite.relayed import SqliteOutbox
 from runtime.gate import SharedLimits
 from runtime.ports import (
@@ -146,6 +148,16 @@ class Backends:
             if not await self.bus.drained(seconds):
                 return False
         return True
+
+    def backlog(self) -> Backlog:
+        """What waits in this process's reach, for the metrics."""
+        found = Backlog(0, 0.0, 0, 0) if self.embedded is None else self.embedded.backlog()
+        if self.relay is None:
+            return found
+        relayed = self.relay.waiting()
+        return replace(
+            found, waiting=found.waiting + relayed.events, age=max(found.age, relayed.age)
+        )
 
     async def stop(self) -> None:
         """Publishes what can be, ends deliveries, and lets go of everything."""

@@ -66,6 +66,10 @@ def serve(
     interpreted: Annotated[
         bool, typer.Option(help="Let connexion interpret specs/: edit a spec, restart.")
     ] = False,
+    services: Annotated[
+        str | None,
+        typer.Option(help="Run these only, with commas; `gateway` alone runs none of them."),
+    ] = None,
 ) -> None:
     """Serve the platform, embedded unless servers are configured."""
     import asyncio
@@ -78,12 +82,25 @@ def serve(
     from runtime.settings import SettingsError
 
     settings = settings_of(data, host, port, grpc_port)
+    chosen = None if services is None else _services(services)
     lean_heap()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run_server(settings, interpreted=interpreted))
+            runner.run(run_server(settings, interpreted=interpreted, services=chosen))
     except (CannotOpen, PortTaken, SettingsError) as error:
         fail(str(error))
+
+
+def _services(text: str) -> frozenset[str]:
+    """The services that `--services` names."""
+    from generated.operations import SERVICES
+
+    named = {part.strip() for part in text.split(",") if part.strip()}
+    if unknown := sorted(named - {*SERVICES, "gateway"}):
+        fail(f"no service is called {', '.join(unknown)}: choose {', '.join(SERVICES)}, gateway")
+    if not named:
+        fail("--services: name some, or leave it out to run all")
+    return frozenset(named - {"gateway"})
 
 
 @users.command("set-role")

@@ -72,9 +72,7 @@ class AccountImport:
         self._stores = world.stores
         self._source = source
         self._keep_role = keep_role
-        self._ledger = Ledger(
-            store=world.stores["transaction"], ids=world.database.ids, clock=world.clock
-        )
+        self._ledger = Ledger(store=world.stores["transaction"], ids=world.ids, clock=world.clock)
         self._here: dict[str, str | None] = {}
         self._fixed: set[str] = set()
         self.outcome = Outcome()

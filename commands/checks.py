@@ -9,13 +9,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import app
+from backends import ADAPTERS
 from commands.landing import MOVED, MOVING, UNFINISHED
 from generated.storage import TABLES
 from runtime.adapters.sqlite.checkup import examine, served_by
 from runtime.diagnosis import Finding, reachable
 from runtime.settings import Settings, SettingsError
 from runtime.variables import SECRET_BYTES
+from upkeep import SERVER_CHECKS
 
 # Bytes: below the first nothing is safe, below the second it will not be for long.
 _FULL, _SCARCE = 100 << 20, 1 << 30
@@ -48,7 +49,7 @@ async def examined(environ: Mapping[str, str]) -> list[Finding]:
 
 def _adapters(settings: Settings) -> list[Finding]:
     try:
-        settings.require_adapters(app.ADAPTERS)
+        settings.require_adapters(ADAPTERS)
     except SettingsError as error:
         faults = [fault.partition(": ") for fault in error.faults]
         return [Finding(name, "wrong", text, f"unset {name}") for name, _, text in faults]
@@ -173,7 +174,7 @@ def _handles() -> Finding:
 async def _server(name: str, settings: Settings) -> list[Finding]:
     """What the adapter says of its server; without one, whether it takes connections."""
     value = str(getattr(settings, name.lower()))
-    check = app.SERVER_CHECKS.get(name)
+    check = SERVER_CHECKS.get(name)
     if check is None:
         return await reachable(name, value)
     try:

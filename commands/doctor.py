@@ -61,8 +61,9 @@ def migrate(
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> dict[str, list[str]]:
     """What was changed, or would be, by place: the servers first, as they may refuse."""
-    from app import ADAPTERS, MIGRATIONS
+    from backends import ADAPTERS
     from runtime.diagnosis import CannotMigrate
+    from upkeep import MIGRATIONS
 
     settings.require_adapters(ADAPTERS)
     done: dict[str, list[str]] = {}

@@ -849,38 +849,38 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Every service that knows who may do what."""
+    """Every service that knows who may do what; None: it runs elsewhere."""
 
-    auth: AuthLevels
-    budget: BudgetLevels
-    expense: ExpenseLevels
-    notification: NotificationLevels
-    task: TaskLevels
-    transaction: TransactionLevels
+    auth: AuthLevels | None = None
+    budget: BudgetLevels | None = None
+    expense: ExpenseLevels | None = None
+    notification: NotificationLevels | None = None
+    task: TaskLevels | None = None
+    transaction: TransactionLevels | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Internals:
-    """Every service that others ask."""
+    """Every service that others ask; None: it runs elsewhere."""
 
-    auth: AuthInternals
-    budget: BudgetInternals
-    expense: ExpenseInternals
-    search: SearchInternals
-    task: TaskInternals
+    auth: AuthInternals | None = None
+    budget: BudgetInternals | None = None
+    expense: ExpenseInternals | None = None
+    search: SearchInternals | None = None
+    task: TaskInternals | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Consumers:
-    """Every service that takes events."""
+    """Every service that takes events; None: it runs elsewhere."""
 
-    auth: AuthConsumers
-    budget: BudgetConsumers
-    expense: ExpenseConsumers
-    notification: NotificationConsumers
-    search: SearchConsumers
-    task: TaskConsumers
-    transaction: TransactionConsumers
+    auth: AuthConsumers | None = None
+    budget: BudgetConsumers | None = None
+    expense: ExpenseConsumers | None = None
+    notification: NotificationConsumers | None = None
+    search: SearchConsumers | None = None
+    task: TaskConsumers | None = None
+    transaction: TransactionConsumers | None = None
 
 
 @dataclass(frozen=True, slots=True)

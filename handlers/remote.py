@@ -22,6 +22,7 @@ from generated.models import BudgetAccess as ResolvedAccess
 from generated.services import (
     AuthInternals,
     BudgetInternals,
+    BudgetService,
     ExpenseInternals,
     SearchInternals,
     TaskInternals,
@@ -59,6 +60,13 @@ class RemoteAccounts:
         until = min(claims.expires_at, state.expires_at)
         return _caller(state), (until - self._clock.now()).total_seconds()
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated."""
+        try:
+            return _caller(await self._client.check_session(session_id=session_id))
+        except NotFound:
+            raise _ended() from None
+
     async def redeem(self, ticket: str) -> Caller:
         """The caller that a ticket was made for; good once. Raises Unauthenticated."""
         try:
@@ -90,10 +98,11 @@ class RemoteAccounts:
 
 
 class RemoteBudgets:
-    """Who may see which budget (handlers/access.py); an answer is kept for some seconds."""
+    """Who may see which budget (handlers/access.py), kept for some seconds; and its summaries."""
 
-    def __init__(self, *, client: BudgetInternals) -> None:
+    def __init__(self, *, client: BudgetInternals, service: BudgetService) -> None:
         self._client = client
+        self.get_budget_summary = service.get_budget_summary
         # By budget, so that its next event forgets all that is known of it.
         self._known: dict[str, dict[tuple[str, str], tuple[BudgetGrant | None, float]]] = {}
 

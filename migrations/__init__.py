@@ -78,6 +78,11 @@ async def migrate(url: str, revision: str = "head") -> tuple[str, str]:
     return await _alone(url, upgrade)
 
 
+async def revision(url: str) -> str:
+    """Where the database is; empty: nowhere. Raises SettingsError."""
+    return await _alone(url, _revision)
+
+
 async def back(url: str, revision: str = "base") -> None:
     """Undoes the steps after `revision`, with what they hold."""
     from alembic import command

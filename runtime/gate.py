@@ -12,6 +12,7 @@ from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
+    Collection,
     Coroutine,
     Generator,
     Mapping,
@@ -137,8 +138,14 @@ class Gate:
         known: KnownTokens,
         limiter: Limiter,
         shared: SharedLimits | None = None,
+        elsewhere: Collection[str] = (),
     ) -> None:
-        """`shared` counts in the place of `limiter` where there are other processes."""
+        """`shared` counts in the place of `limiter` where there are other processes.
+
+        What services `elsewhere` do is checked, counted and remembered there: here their calls are
+        known by identity and scope, and sent on.
+        """
+        self._elsewhere = frozenset(elsewhere)
         self._handlers = handlers
         self._levels = levels
         self._ranks = ranks
@@ -168,7 +175,9 @@ class Gate:
             call.caller = caller
         else:
             caller = ANONYMOUS
-        if self._shared is not None:
+        if operation.service in self._elsewhere:
+            pass
+        elif self._shared is not None:
             await self._count_shared(call, _keys(call, caller))
         else:
             for by in operation.rate.by:
@@ -218,6 +227,8 @@ class Gate:
     def chain(self, operation: Operation) -> Chain:
         """The steps of one operation after its arguments are decoded."""
         chain = _within(operation.deadline, self._handlers[operation.id])
+        if operation.service in self._elsewhere:
+            return chain
         idempotency = self._idempotency(operation) if operation.idempotent else None
         if idempotency is not None:
             chain = idempotency.once(chain)

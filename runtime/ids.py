@@ -32,6 +32,11 @@ def encode(value: int) -> str:
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
 
 
+def position(prefix: str, milliseconds: int) -> str:
+    """An id that nothing has, before all that are made from then on."""
+    return f"{prefix}_{encode((milliseconds & 0xFFFFFFFFFFFF) << 80)}"
+
+
 class TypeIds:
     """Ids from the system's clock and random source."""
 

@@ -79,19 +79,19 @@ def _all(module: Module, contract: Contract, watches: list[Watched]) -> None:
         ("Services", "Every service's operations.", "Service", contract.services),
         (
             "Levels",
-            "Every service that knows who may do what.",
+            "Every service that knows who may do what; None: it runs elsewhere.",
             "Levels",
             [service for service in contract.services if service.name in knowing],
         ),
         (
             "Internals",
-            "Every service that others ask.",
+            "Every service that others ask; None: it runs elsewhere.",
             "Internals",
             [service for service in contract.services if service.name in asked],
         ),
         (
             "Consumers",
-            "Every service that takes events.",
+            "Every service that takes events; None: it runs elsewhere.",
             "Consumers",
             [service for service in contract.services if service.name in taking],
         ),
@@ -110,7 +110,10 @@ def _all(module: Module, contract: Contract, watches: list[Watched]) -> None:
             module.doc(doc)
             module.line()
             for service in services:
-                module.line(f"{service.python}: {_class(service)}{suffix}")
+                # Of those that run elsewhere the operations can be asked for, and the rest is none
+                # of this process's business.
+                absent = "" if name in ("Services", "Watches") else " | None = None"
+                module.line(f"{service.python}: {_class(service)}{suffix}{absent}")
 
 
 def _method(module: Module, operation: Operation, names: Names) -> None:

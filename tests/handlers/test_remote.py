@@ -41,7 +41,7 @@ async def test_grants_are_the_budget_services_for_every_kind_of_caller(house: Ho
     unverified = somebody(house.world, "admin", verified=False)
     budget = await house.budget_of(ann)
     await house.share(ann, budget, bob, MemberRole.VIEWER)
-    remote = RemoteBudgets(client=house.budget)
+    remote = RemoteBudgets(client=house.budget, service=house.budget)
     for caller in (ann, bob, admin, unverified, somebody(house.world)):
         for id in (budget.id, "bud_" + 26 * "0"):
             told = await house.budget.budget_grant(caller, id)
@@ -57,7 +57,7 @@ async def test_a_grant_is_kept_until_the_budget_changes(house: Household) -> Non
     ann, bob = somebody(house.world), somebody(house.world)
     budget = await house.budget_of(ann)
     client = Counting(house.budget)
-    remote = RemoteBudgets(client=client)
+    remote = RemoteBudgets(client=client, service=house.budget)
     assert await remote.level_on_budget(bob, budget.id) is None
     assert await remote.level_on_budget(bob, budget.id) is None
     assert client.asked == 1
