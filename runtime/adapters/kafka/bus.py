@@ -11,27 +11,28 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 from faststream.kafka.publisher.usecase import DefaultPublisher
 
-from runtime.adapters.intake import (
+from runtime.adapters.intake import Terms
+from runtime.adapters.kafka.group import Group, PatientConsumer
+from runtime.adapters.kafka.letters import MOST_LISTED, letter_key, letters
+from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
+from runtime.adapters.records import (
     CONSUMER,
     EVENT,
     SERVICE,
     Aside,
     Record,
-    Terms,
     dead_letter,
     replayed,
 )
-from runtime.adapters.kafka.group import Group
-from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
 from runtime.channels import Topic, retries
 from runtime.cloudevents import STRUCTURED, structured
 from runtime.ports import Clock, Consumer, DeadLetter, Envelope
@@ -44,23 +45,6 @@ T = TypeVar("T")
 _OPEN_WITHIN = 10.0
 # Seconds that the client may take to leave its groups: aiokafka's stop can hang after a pause.
 _LEAVE_WITHIN = 5.0
-# Dead letters in one answer.
-_MOST_LISTED = 10_000
-
-
-class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
-    """Waits for records until there are some. FastStream sleeps after each empty answer: an event
-    that came then would wait for that.
-    """
-
-    async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> dict[TopicPartition, list[Any]]:
-        """Raises ConsumerStoppedError at the end."""
-        while True:
-            found = await super().getmany(*partitions, timeout_ms=1000, max_records=max_records)
-            if found:
-                return dict(found)
 
 
 class KafkaBus:
@@ -263,7 +247,7 @@ class KafkaBus:
         key = message.key.encode()
         if not message.due:
             # By which a replay takes it back.
-            key = _letter_key(message.headers[CONSUMER], message.headers[EVENT])
+            key = letter_key(message.headers[CONSUMER], message.headers[EVENT])
         await self._bounded(self._write(address, message.body, key, message.headers))
 
     async def _write(
@@ -327,76 +311,34 @@ class KafkaBus:
         Unavailable.
         """
         found: list[DeadLetter] = []
-        for topic in self._wiring.topics.values():
-            if topic.dead_letters:
-                letters = await self._letters(topic)
-                found += [dead_letter(record, topic.channel) for record in letters.values()]
+        for topic in self._with_dead_letters():
+            letters = await self._letters(topic)
+            found += [dead_letter(record, topic.channel) for record in letters.values()]
         found.sort(key=lambda letter: letter.at)
-        return found[:_MOST_LISTED]
+        return found[:MOST_LISTED]
 
     async def replay(self, consumer: str, event_id: str) -> bool:
         """Delivers a dead letter again, its attempts counted anew; False when there is none.
         Raises Unavailable.
         """
-        key = _letter_key(consumer, event_id)
-        for topic in self._wiring.topics.values():
-            record = (await self._letters(topic)).get(key) if topic.dead_letters else None
+        key = letter_key(consumer, event_id)
+        for topic in self._with_dead_letters():
+            record = (await self._letters(topic)).get(key)
             if record is not None:
-                message = replayed(record)
-                address = retries(topic.address, record.text(SERVICE))
-                await self._put_aside(address, message)
+                await self._put_aside(
+                    retries(topic.address, record.text(SERVICE)), replayed(record)
+                )
                 await self._bounded(self._write(topic.dead_letters, None, key, {}))
                 return True
         return False
 
+    def _with_dead_letters(self) -> list[Topic]:
+        return [topic for topic in self._wiring.topics.values() if topic.dead_letters]
+
     async def _letters(self, topic: Topic) -> dict[bytes, Record]:
-        """A topic's dead letters by key, without those that were taken back."""
-        found: dict[bytes, Record] = {}
-        async for key, record in self._read(self._prefix + topic.dead_letters):
-            found.pop(key, None)
-            if record.body or CONSUMER in record.headers:
-                found[key] = record
-                if len(found) > _MOST_LISTED:
-                    del found[next(iter(found))]
-        return found
-
-    async def _read(self, address: str) -> AsyncIterator[tuple[bytes, Record]]:
-        """All that is in a topic now. Raises Unavailable."""
-        reader = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
-            request_timeout_ms=round(self._terms.answer_within * 1000),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        admin = self._broker.config.broker_config.admin_client
+        address = self._prefix + topic.dead_letters
+        return await self._bounded(
+            letters(self._servers, admin, address, self._terms.answer_within),
+            within=6 * self._terms.answer_within,
         )
-        try:
-            await self._bounded(reader.start())
-            admin = self._broker.config.broker_config.admin_client
-            [topic] = await self._bounded(admin.describe_topics([address]))
-            numbers = sorted(row["partition"] for row in topic["partitions"])
-            partitions = [TopicPartition(address, number) for number in numbers]
-            reader.assign(partitions)
-            ends = await self._bounded(reader.end_offsets(partitions))
-            for partition in partitions:
-                while await self._bounded(reader.position(partition)) < ends[partition]:
-                    got = await self._bounded(reader.getmany(partition, timeout_ms=500))
-                    for raw in got.get(partition, ()):
-                        yield raw.key or b"", _record(raw)
-        finally:
-            try:
-                await asyncio.wait_for(reader.stop(), _LEAVE_WITHIN)
-            except TimeoutError:
-                log.warning("kafka: a reader left without a farewell")
-
-
-def _letter_key(consumer: str, event_id: str) -> bytes:
-    return f"{consumer}\n{event_id}".encode()
-
-
-def _record(raw: Any) -> Record:
-    """A dead letter. Its key is the letter's: the event's own is in its body, or its subject is."""
-    return Record(
-        body=raw.value or b"",
-        headers={name: value or b"" for name, value in raw.headers},
-        key="",
-        place=f"{raw.topic}/{raw.partition}/{raw.offset}",
-    )

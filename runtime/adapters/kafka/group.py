@@ -13,7 +13,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from runtime.adapters.intake import Aside, Intake, Record, Terms
+from runtime.adapters.intake import Intake, Terms
+from runtime.adapters.records import Aside, Record
 from runtime.channels import Topic, retries
 from runtime.ports import Clock, Consumer
 
@@ -23,6 +24,21 @@ log = logging.getLogger("runtime.bus")
 _COMMIT_EVERY = 0.05
 # Seconds that a rebalance waits for batches under way, so that no other process begins them too.
 _HAND_OVER = 5.0
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    """Waits for records until there are some. FastStream sleeps after each empty answer: an event
+    that came then would wait for that.
+    """
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
+        """Raises ConsumerStoppedError at the end."""
+        while True:
+            found = await super().getmany(*partitions, timeout_ms=1000, max_records=max_records)
+            if found:
+                return dict(found)
 
 
 class Progress:

@@ -13,8 +13,9 @@ from faststream.kafka.publisher.usecase import DefaultPublisher
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from runtime.adapters.clock import SystemClock
-from runtime.adapters.intake import Aside, Terms
+from runtime.adapters.intake import Terms
 from runtime.adapters.kafka.group import Group
+from runtime.adapters.records import Aside
 from runtime.channels import Topic
 
 
@@ -61,7 +62,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
     """
 
     async def parse(records: Sequence[Any]) -> KafkaAckableMessage:
-        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)  # type: ignore[arg-type]  # acknowledged by nobody
+        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)
 
     async def decode(parsed: KafkaAckableMessage) -> Any:
         return parsed.raw_message

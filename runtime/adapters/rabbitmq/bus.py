@@ -10,29 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import AbstractRobustConnection
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 from faststream.rabbit.publisher.usecase import RabbitPublisher
-from yarl import URL
 
-from runtime.adapters.intake import (
-    CONSUMER,
-    EVENT,
-    REASON,
-    SERVICE,
-    Aside,
-    Record,
-    Terms,
-    dead_letter,
-    replayed,
-)
-from runtime.adapters.rabbitmq.taker import KEY, Taker, record
+from runtime.adapters.intake import Terms
+from runtime.adapters.rabbitmq.letters import letters_in
+from runtime.adapters.rabbitmq.taker import KEY, Taker
 from runtime.adapters.rabbitmq.wiring import Wiring, publisher, quorum, subscribe
+from runtime.adapters.records import EVENT, SERVICE, Aside, dead_letter, replayed
 from runtime.channels import Queue, retries
 from runtime.cloudevents import STRUCTURED, structured
 from runtime.ports import Clock, Consumer, DeadLetter, Envelope
@@ -44,13 +34,9 @@ T = TypeVar("T")
 
 _OPEN_WITHIN = 10.0
 _LEAVE_WITHIN = 5.0
-# Dead letters in one answer.
-_MOST_LISTED = 10_000
 # Seconds without a sign of life after which the connection is made anew: aio-pika's own is 60.
 _HEARTBEAT = 15
 _BROKEN = (TimeoutError, AMQPError, OSError, RuntimeError)
-# What RabbitMQ tells of a message that it gave up by itself.
-_TOO_OFTEN = b"delivered too often: it may be what ends the process"
 
 
 class RabbitmqBus:
@@ -76,7 +62,7 @@ class RabbitmqBus:
         self._stopped = False
         self._connection: AbstractRobustConnection
         self._broker = RabbitBroker(
-            str(URL(url) % {"heartbeat": _HEARTBEAT}) if "heartbeat" not in url else url,
+            _with_heartbeat(url),
             # A message that no queue takes is an error, and not kept silently nowhere.
             default_channel=Channel(on_return_raises=True),
             apply_types=False,
@@ -261,7 +247,8 @@ class RabbitmqBus:
 
     async def _caught_up(self) -> bool:
         for taker in self._takers.values():
-            if not taker.quiet or await self._bounded(self._ready(taker.queue, taker.service)):
+            waiting = await self._bounded(self._ready(taker.queue, taker.service))
+            if waiting or not taker.quiet:
                 return False
         return all(taker.quiet for taker in self._takers.values())
 
@@ -281,9 +268,12 @@ class RabbitmqBus:
         """What was given up and not replayed, the oldest first (10,000 at most). Raises
         Unavailable.
         """
+        return await self._bounded(self._list(), within=6 * self._terms.answer_within)
+
+    async def _list(self) -> list[DeadLetter]:
         found: dict[tuple[str, str], DeadLetter] = {}
         for queue in self._with_dead_letters():
-            async with self._letters(queue) as letters:
+            async with self._reading, letters_in(self._connection, queue, self._prefix) as letters:
                 for _, record in letters:
                     letter = dead_letter(record, queue.channel)
                     found[letter.consumer, letter.envelope.id] = letter
@@ -293,9 +283,13 @@ class RabbitmqBus:
         """Delivers a dead letter again, its attempts counted anew; False when there is none.
         Raises Unavailable.
         """
+        within = 6 * self._terms.answer_within
+        return await self._bounded(self._replay(consumer, event_id), within=within)
+
+    async def _replay(self, consumer: str, event_id: str) -> bool:
         done = False
         for queue in self._with_dead_letters():
-            async with self._letters(queue) as letters:
+            async with self._reading, letters_in(self._connection, queue, self._prefix) as letters:
                 for raw, record in letters:
                     letter = dead_letter(record, queue.channel)
                     if (letter.consumer, letter.envelope.id) == (consumer, event_id):
@@ -303,52 +297,16 @@ class RabbitmqBus:
                         service = record.text(SERVICE)
                         address = retries(queue.address, service) if service else queue.address
                         await self._put_aside(address, replayed(record))
-                        await self._bounded(raw.ack())
+                        await raw.ack()
                         done = True
         return done
 
     def _with_dead_letters(self) -> list[Queue]:
         return [queue for queue in self._wiring.queues.values() if queue.dead_letters]
 
-    @asynccontextmanager
-    async def _letters(
-        self, queue: Queue
-    ) -> AsyncIterator[list[tuple[AbstractIncomingMessage, Record]]]:
-        """A queue's dead letters, held unacknowledged and then given back: it cannot be read
-        otherwise. One reader in this process at a time, as a second would find none.
-        """
-        async with self._reading:
-            channel = await self._bounded(_opened(self._connection))
-            try:
-                name = self._prefix + queue.dead_letters
-                found = await self._bounded(channel.declare_queue(name, passive=True))
-                letters: list[tuple[AbstractIncomingMessage, Record]] = []
-                while len(letters) < _MOST_LISTED:
-                    raw = await self._bounded(found.get(fail=False))
-                    if raw is None:
-                        break
-                    letters.append((raw, _letter(raw, queue)))
-                yield letters
-                for raw, _ in letters:
-                    if not raw.processed:
-                        await self._bounded(raw.nack(requeue=True))
-                # Answered after they are back, so that the next reader finds them.
-                await self._bounded(channel.declare_queue(name, passive=True))
-            finally:
-                await asyncio.wait_for(channel.close(), _LEAVE_WITHIN)
 
-
-async def _opened(connection: AbstractRobustConnection) -> Any:
-    channel = connection.channel()
-    await channel.initialize()
-    return channel
-
-
-def _letter(raw: AbstractIncomingMessage, queue: Queue) -> Record:
-    """A dead letter as a record, whoever gave it up."""
-    found = record(raw, queue.address)
-    if CONSUMER not in found.headers:
-        # RabbitMQ did: no consumer of ours has said anything of it.
-        more = {CONSUMER: queue.channel.encode(), REASON: _TOO_OFTEN}
-        found.headers = {**found.headers, **more}
-    return found
+def _with_heartbeat(url: str) -> str:
+    """`url`, with our heartbeat where it says nothing of one."""
+    if "heartbeat=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}heartbeat={_HEARTBEAT}"

@@ -10,7 +10,8 @@ from typing import Any
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
-from runtime.adapters.intake import Aside, Intake, Record, Terms
+from runtime.adapters.intake import Intake, Terms
+from runtime.adapters.records import Aside, Record
 from runtime.channels import Queue, retries
 from runtime.ports import Clock, Consumer
 
