@@ -31,7 +31,7 @@ from runtime.adapters.records import (
     Aside,
     Record,
 )
-from runtime.ports import Clock, Consumer, Envelope
+from runtime.ports import Clock, Consumer
 from runtime.problem import Unavailable
 from runtime.scalar import rfc3339
 
@@ -133,13 +133,17 @@ class Intake:
         else:
             self._fresh.add(record)
         try:
-            envelope = self._read(record)
+            envelope = cloudevents.read(record.body, record.headers, self.channel, record.key)
         except ValueError as error:
-            self._give_up(record, takers, str(error))
+            self._give_up(record, record.place, takers, str(error))
+            return
+        if envelope.type not in self._types:
+            self._give_up(record, envelope.id, takers, f"unknown type {envelope.type}")
             return
         takers = [lanes for lanes in takers if envelope.type in lanes.consumer.types]
         if record.again and not takers:
-            self._give_up(record, [], f"{self.service} has no such consumer of it")
+            reason = f"{self.service} has no such consumer of it"
+            self._give_up(record, envelope.id, [], reason)
             return
         record.left = len(takers)
         if not takers:
@@ -198,13 +202,6 @@ class Intake:
 
     # --- out of the lanes -------------------------------------------------------------------------
 
-    def _read(self, record: Record) -> Envelope:
-        """Raises ValueError also for a type that the channel does not have."""
-        envelope = cloudevents.read(record.body, record.headers, self.channel, record.key)
-        if envelope.type not in self._types:
-            raise ValueError(f"unknown type {envelope.type}")
-        return envelope
-
     def _settle(self, record: Record) -> None:
         record.left -= 1
         if record.left == 0:
@@ -216,7 +213,7 @@ class Intake:
             records.remove(record)
             self._done(record)
 
-    def _give_up(self, record: Record, takers: Sequence[Lanes], reason: str) -> None:
+    def _give_up(self, record: Record, event: str, takers: Sequence[Lanes], reason: str) -> None:
         """What nobody can read is a dead letter of each that might have taken it."""
         names = [lanes.consumer.name for lanes in takers]
         # Of one that is gone: back to where it was.
@@ -227,7 +224,7 @@ class Intake:
 
         async def give_up() -> None:
             for name in names:
-                if not await self._away(name, record, record.place, attempts, failed, None):
+                if not await self._away(name, record, event, attempts, failed, None):
                     return
             self._finish(record)
 
@@ -267,7 +264,7 @@ class Intake:
         headers |= {
             CONSUMER: consumer,
             SERVICE: self.service,
-            EVENT: record.text(EVENT) or event,
+            EVENT: (record.again and record.text(EVENT)) or event,
             # No half of a character, which could not be kept.
             REASON: failed.reason[:MOST_REASON].encode("utf-8", "replace").decode(),
             ATTEMPTS: str(attempts),

@@ -7,7 +7,7 @@ the dead letters: the body as it came, and the headers below, after the contract
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runtime import cloudevents
@@ -76,6 +76,7 @@ def dead_letter(record: Record, channel: str) -> DeadLetter:
     at = record.text(FAILED_AT)
     try:
         envelope = cloudevents.read(record.body, record.headers, channel, record.key)
+        envelope = replace(envelope, id=event if EVENT in record.headers else envelope.id)
     except ValueError:
         envelope = Envelope(event, "", channel, record.key, "", 0, at, record.body)
     reason = record.text(REASON)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
-from tests.ports.platforms import BROKERS, PLATFORMS, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, Broker, Embedded, Platform
+
+P = TypeVar("P", bound=Platform)
 
 
-async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
+async def _opened(kind: Callable[[Path], P], folder: Path) -> AsyncIterator[P]:
     platform = kind(folder)
     await platform.open()
     yield platform
@@ -33,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
-    async for platform in _opened((PLATFORMS | BROKERS)[request.param], tmp_path):
+    kinds: dict[str, Callable[[Path], Platform]] = {**PLATFORMS, **BROKERS}
+    async for platform in _opened(kinds[request.param], tmp_path):
         yield platform
 
 
@@ -44,7 +47,7 @@ def store(platform: Platform) -> Store:
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS])
-async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Broker]:
     """Each real broker in turn, for what brokers promise beyond the port."""
     async for platform in _opened(BROKERS[request.param], tmp_path):
         yield platform

@@ -74,6 +74,11 @@ class RabbitmqPlatform:
         await self.bus.stop()
         await self.database.close()
 
+    async def inject(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Writes a message past the bus, as any client may."""
+        broker: Any = self.rabbitmq._broker
+        await broker.publish(body, queue=self.prefix + CHANNEL, headers=headers or {})
+
     def wake(self) -> None:
         """Has the retries look at the clock."""
         self.rabbitmq.wake()

@@ -53,7 +53,9 @@ def publisher(
     )
 
 
-def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscriber:
+def subscribe(
+    broker: KafkaBroker, group: Group, message: Any, instance: str | None = None
+) -> BatchSubscriber:
     """Has FastStream fetch for `group`, a batch of raw records at a time.
 
     FastStream's own answers to acknowledging are not used: its `ack()` commits the consumer's whole
@@ -76,6 +78,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
         *group.topics,
         batch=True,
         group_id=group.id,
+        group_instance_id=instance and f"{instance}.{group.name}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         max_records=200,

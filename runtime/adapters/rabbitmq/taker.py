@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -101,7 +102,7 @@ def record(raw: AbstractIncomingMessage, address: str) -> Record:
         headers=headers,
         key=headers.get(KEY, b"").decode("utf-8", "replace"),
         # One that has no id of its own, and cannot be read, is known by this among dead letters.
-        place=f"{address}/{raw.message_id or raw.delivery_tag}",
+        place=f"{address}/{raw.message_id or sha256(raw.body).hexdigest()[:16]}",
         token=raw,
         doubtful=bool(raw.redelivered),
     )
