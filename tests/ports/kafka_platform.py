@@ -65,7 +65,10 @@ class KafkaPlatform:
     store: SqliteStore
     other: SqliteStore
 
-    def __init__(self, folder: Path, prefix: str = "", terms: Terms = TERMS) -> None:
+    def __init__(
+        self, folder: Path, prefix: str = "", terms: Terms = TERMS, instance: str | None = "one"
+    ) -> None:
+        self.instance = instance
         self.clock = TurnableClock()
         self.folder = folder / "data"
         self.prefix = prefix or f"test-{uuid4().hex[:12]}-"
@@ -76,7 +79,7 @@ class KafkaPlatform:
         self.database = await Database.open(self.folder, TABLES, clock=self.clock)
         self.store = SqliteStore(self.database, TABLES, "pot")
         self.other = SqliteStore(self.database, TABLES, "other")
-        self.kafka = await self.another("one")
+        self.kafka = await self.another(self.instance)
         self.bus = Relayed(self.kafka, SqliteOutbox(self.database, wiring().topics))
 
     async def another(self, instance: str | None = None) -> KafkaBus:

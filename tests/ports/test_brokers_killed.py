@@ -82,7 +82,7 @@ async def test_a_killed_consumer_loses_nothing_and_doubles_nothing(
 @pytest.mark.server("kafka")
 async def test_a_group_that_grows_and_shrinks_applies_each_event_once(tmp_path: Path) -> None:
     """Two processes' buses over one store: the second joins in the middle, and the first leaves."""
-    first = KafkaPlatform(tmp_path)
+    first = KafkaPlatform(tmp_path, instance=None)
     await first.open()
     took: dict[str, set[str]] = {"first": set(), "second": set()}
 
@@ -94,32 +94,37 @@ async def test_a_group_that_grows_and_shrinks_applies_each_event_once(tmp_path: 
 
         return Noting(first.store)
 
-    await first.bus.inner.start([consumer(counter("first"), most=5)])
-    publishing = asyncio.create_task(publish_slowly(first, 3000))
-    await until(lambda: len(took["first"]) > 300)
+    second, third = await first.another(), await first.another()
+    published = 0
+    enough = asyncio.Event()
 
-    second = await first.another()
-    await second.start([consumer(counter("second"), most=5)])
-    await until(lambda: len(took["second"]) > 100)
-    await first.bus.stop()
-    await publishing
-    async with asyncio.timeout(60):
-        while sum((await counts(first)).values()) < 3000:
-            await asyncio.sleep(0.05)
-    assert await second.drained(30)
-    assert await counts(first) == Counter(OWNERS[number % len(OWNERS)] for number in range(3000))
-    assert took["first"]
-    assert took["second"]
-    assert await second.dead_letters() == []
-    await second.stop()
-    await first.close()
-    await first.remove()
+    async def publish() -> None:
+        """By a third, which goes on when the others leave."""
+        nonlocal published
+        while not enough.is_set():
+            await third.publish(events(published, 20))
+            published += 20
+            await asyncio.sleep(0.02)
 
-
-async def publish_slowly(platform: KafkaPlatform, many: int) -> None:
-    """A third bus, so that it goes on when the others leave."""
-    bus = await platform.another()
-    for start in range(0, many, 20):
-        await bus.publish(events(start, 20))
-        await asyncio.sleep(0.01)
-    await bus.stop()
+    publishing = asyncio.create_task(publish())
+    try:
+        await first.bus.inner.start([consumer(counter("first"), most=5)])
+        await until(lambda: len(took["first"]) > 300)
+        # Joining waits for the others' next heartbeat: 3 s.
+        await second.start([consumer(counter("second"), most=5)])
+        await until(lambda: len(took["second"]) > 100)
+        await first.kafka.stop()
+        alone = len(took["second"])
+        await until(lambda: len(took["second"]) > alone + 300)
+        enough.set()
+        await publishing
+        assert await second.drained(60)
+        expected = Counter(OWNERS[number % len(OWNERS)] for number in range(published))
+        assert await counts(first) == expected
+        assert len(took["first"] | took["second"]) == published
+        assert await second.dead_letters() == []
+    finally:
+        publishing.cancel()
+        await asyncio.gather(second.stop(), third.stop())
+        await first.close()
+        await first.remove()

@@ -294,7 +294,9 @@ class KafkaBus:
             group.intake.wake()
 
     async def drained(self, timeout: float = 10.0) -> bool:  # noqa: ASYNC109 # the port's
-        """Waits until this process's share of all topics is applied, retries aside that wait."""
+        """Waits until all groups that this process is in have applied all, retries aside that wait:
+        also those partitions that others have, or nobody while a group changes.
+        """
         pause = 0.005
         try:
             async with asyncio.timeout(timeout):
@@ -306,16 +308,17 @@ class KafkaBus:
         return True
 
     async def _caught_up(self) -> bool:
-        mine = [
-            partition
-            for group in self._groups.values()
-            if group.consumer is not None
-            for partition in group.consumer.assignment()
-        ]
-        ends = await self._watcher.end_offsets(mine) if mine else {}
+        partitions = {each for group in self._groups.values() for each in group.partitions()}
+        ends = await self._watcher.end_offsets(partitions) if partitions else {}
         for group in self._groups.values():
             if not await group.caught_up(ends):
                 return False
+            elsewhere = [partition for partition in group.partitions() if not group.has(partition)]
+            if elsewhere:
+                admin = self._broker.config.broker_config.admin_client
+                done = await admin.list_consumer_group_offsets(group.id, partitions=elsewhere)
+                if any(max(0, done[each].offset) < ends[each] for each in elsewhere):
+                    return False
         return True
 
     # --- dead letters -----------------------------------------------------------------------------

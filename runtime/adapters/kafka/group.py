@@ -236,6 +236,18 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
 
     # --- ends -------------------------------------------------------------------------------------
 
+    def has(self, partition: TopicPartition) -> bool:
+        """Whether this process has the partition now."""
+        return self.consumer is not None and partition in self.consumer.assignment()
+
+    def partitions(self) -> set[TopicPartition]:
+        """All of the topic, and of the retries what this process has: those of others may wait."""
+        if self.consumer is None:
+            return set()
+        main = self.topics[0]
+        numbers = self.consumer.partitions_for_topic(main) or ()
+        return {TopicPartition(main, number) for number in numbers} | self.consumer.assignment()
+
     async def caught_up(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether all up to `ends` is handed out, and done but for retries."""
         if not self.intake.quiet or self.consumer is None:
