@@ -54,6 +54,7 @@ class RabbitmqPlatform:
         self.folder = folder / "data"
         self.prefix = prefix or f"test-{uuid4().hex[:12]}-"
         self.terms = terms
+        self.url = os.environ["RABBITMQ_URL"]
 
     async def open(self) -> None:
         """Opens the folder, and connects."""
@@ -61,7 +62,7 @@ class RabbitmqPlatform:
         self.store = SqliteStore(self.database, TABLES, "pot")
         self.other = SqliteStore(self.database, TABLES, "other")
         self.rabbitmq = await RabbitmqBus.open(
-            os.environ["RABBITMQ_URL"],
+            self.url,
             wiring(),
             clock=self.clock,
             terms=self.terms,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 from faststream.kafka.publisher.usecase import DefaultPublisher
 
+from runtime.adapters.bounded import bounded
 from runtime.adapters.intake import Terms
 from runtime.adapters.kafka.group import Group, PatientConsumer
 from runtime.adapters.kafka.letters import MOST_LISTED, letter_key, letters
@@ -110,8 +111,7 @@ class KafkaBus:
         terms = terms or Terms()
         bus = cls(servers, wiring, clock=clock, terms=terms, prefix=prefix, instance=instance)
         try:
-            async with asyncio.timeout(_OPEN_WITHIN):
-                await bus._connect()
+            await bounded(bus._connect(), _OPEN_WITHIN)
         except (TimeoutError, KafkaError, OSError) as error:
             await bus._disconnect()
             why = f"does not answer within {_OPEN_WITHIN:.0f} s"
@@ -218,8 +218,8 @@ class KafkaBus:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(self._terms.stop_within + _LEAVE_WITHIN):
-                await asyncio.gather(*(group.stop() for group in self._groups.values()))
+            leaving = _all(group.stop() for group in self._groups.values())
+            await bounded(leaving, self._terms.stop_within + _LEAVE_WITHIN)
         except TimeoutError:
             log.warning("kafka: not all that was done could be committed")
         await self._disconnect()
@@ -227,7 +227,7 @@ class KafkaBus:
     async def _disconnect(self) -> None:
         for ending in (self._broker.stop(), self._watcher.stop()):
             try:
-                await asyncio.wait_for(ending, _LEAVE_WITHIN)
+                await bounded(ending, _LEAVE_WITHIN)
             except Exception as error:
                 # The broker finds out by itself that we are gone.
                 log.warning("kafka: left without a farewell (%s)", type(error).__name__)
@@ -272,8 +272,7 @@ class KafkaBus:
     async def _bounded(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
         """What `work` gives. Raises Unavailable where the broker does not answer in time."""
         try:
-            async with asyncio.timeout(within or self._terms.answer_within):
-                return await work
+            return await bounded(work, within or self._terms.answer_within)
         except (TimeoutError, KafkaError, OSError) as error:
             log.warning("kafka does not answer: %s", type(error).__name__)
             raise Unavailable("The event broker does not answer.", retry_after=1) from error
@@ -359,3 +358,7 @@ class KafkaBus:
             letters(self._servers, admin, address, self._terms.answer_within),
             within=6 * self._terms.answer_within,
         )
+
+
+async def _all(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*coroutines)

@@ -13,6 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from runtime.adapters.bounded import bounded
 from runtime.adapters.intake import Intake, Terms
 from runtime.adapters.records import Aside, Record
 from runtime.channels import Topic, retries
@@ -222,8 +223,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self.intake.forget(lambda record: record.token.partition in gone)
         await self.intake.pause(_HAND_OVER)
         try:
-            async with asyncio.timeout(_HAND_OVER):
-                await self.commit()
+            await bounded(self.commit(), _HAND_OVER)
         except TimeoutError:
             log.warning("%s could not commit before its partitions moved", self.id)
         for partition in gone:

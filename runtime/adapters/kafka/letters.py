@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from runtime.adapters.bounded import bounded
 from runtime.adapters.records import CONSUMER, Record
 
 log = logging.getLogger("runtime.bus")
@@ -48,7 +48,7 @@ async def letters(
                     _note(found, raw)
     finally:
         try:
-            await asyncio.wait_for(reader.stop(), _LEAVE_WITHIN)
+            await bounded(reader.stop(), _LEAVE_WITHIN)
         except TimeoutError:
             log.warning("kafka: a reader left without a farewell")
     return found

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
+from aio_pika import connect
 from aio_pika.abc import AbstractRobustConnection
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 from faststream.rabbit.publisher.usecase import RabbitPublisher
 
+from runtime.adapters.bounded import bounded
 from runtime.adapters.intake import Terms
 from runtime.adapters.rabbitmq.letters import letters_in
 from runtime.adapters.rabbitmq.taker import KEY, Taker
@@ -61,8 +63,9 @@ class RabbitmqBus:
         self._reading = asyncio.Lock()
         self._stopped = False
         self._connection: AbstractRobustConnection
+        self._url = _with_heartbeat(url)
         self._broker = RabbitBroker(
-            _with_heartbeat(url),
+            self._url,
             # A message that no queue takes is an error, and not kept silently nowhere.
             default_channel=Channel(on_return_raises=True),
             apply_types=False,
@@ -82,8 +85,11 @@ class RabbitmqBus:
         """Connected, with all queues declared. Raises SettingsError, naming RABBITMQ_URL."""
         bus = cls(url, wiring, clock=clock, terms=terms or Terms(), prefix=prefix)
         try:
-            async with asyncio.timeout(_OPEN_WITHIN):
-                await bus._connect()
+            # The client that comes back by itself never ends, once begun, where it got no answer:
+            # so the server is asked by one that gives up.
+            probe = await bounded(connect(bus._url), _OPEN_WITHIN)
+            await bounded(probe.close(), _OPEN_WITHIN)
+            await bounded(bus._connect(), _OPEN_WITHIN)
         except _BROKEN as error:
             await bus._disconnect()
             why = f"does not answer within {_OPEN_WITHIN:.0f} s"
@@ -152,15 +158,15 @@ class RabbitmqBus:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(self._terms.stop_within + _LEAVE_WITHIN):
-                await asyncio.gather(*(taker.stop() for taker in self._takers.values()))
+            leaving = _all(taker.stop() for taker in self._takers.values())
+            await bounded(leaving, self._terms.stop_within + _LEAVE_WITHIN)
         except TimeoutError:
             log.warning("rabbitmq: not all that was done could be acknowledged")
         await self._disconnect()
 
     async def _disconnect(self) -> None:
         try:
-            await asyncio.wait_for(self._broker.stop(), _LEAVE_WITHIN)
+            await bounded(self._broker.stop(), _LEAVE_WITHIN)
         except Exception as error:
             # The broker finds out by itself that we are gone.
             log.warning("rabbitmq: left without a farewell (%s)", type(error).__name__)
@@ -208,8 +214,7 @@ class RabbitmqBus:
     async def _bounded(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
         """What `work` gives. Raises Unavailable where the broker does not answer in time."""
         try:
-            async with asyncio.timeout(within or self._terms.answer_within):
-                return await work
+            return await bounded(work, within or self._terms.answer_within)
         except _BROKEN as error:
             log.warning("rabbitmq does not answer: %s", type(error).__name__)
             raise Unavailable("The task broker does not answer.", retry_after=1) from error
@@ -310,3 +315,7 @@ def _with_heartbeat(url: str) -> str:
     if "heartbeat=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}heartbeat={_HEARTBEAT}"
+
+
+async def _all(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*coroutines)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 
+from runtime.adapters.bounded import bounded
 from runtime.adapters.rabbitmq.taker import record
 from runtime.adapters.records import CONSUMER, REASON, Record
 from runtime.channels import Queue
@@ -46,7 +46,7 @@ async def letters_in(
         # Answered after they are back, so that the next reader finds them.
         await channel.declare_queue(name, passive=True)
     finally:
-        await asyncio.wait_for(channel.close(), _LEAVE_WITHIN)
+        await bounded(channel.close(), _LEAVE_WITHIN)
 
 
 def _letter(raw: AbstractIncomingMessage, queue: Queue) -> Record:
