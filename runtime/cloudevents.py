@@ -161,4 +161,5 @@ def _from_binary(attributes: dict[str, str], body: bytes) -> _Event:
         whole["data"] = from_json(body)
     except ValueError:
         raise ValueError("the message is not JSON") from None
-    return _EVENT.validator.validate_json(to_json(whole))
+    event: _Event = _EVENT.validator.validate_json(to_json(whole))
+    return event

@@ -16,6 +16,7 @@ from faststream.specification import AsyncAPI
 from generated import kafka, rabbitmq
 from runtime.adapters.kafka.wiring import described as kafka_described
 from runtime.adapters.rabbitmq.wiring import described as rabbitmq_described
+from runtime.channels import Queue, Topic
 
 SPECS = Path(__file__).parents[2] / "specs"
 # What the two documents say differently, and why.
@@ -200,7 +201,10 @@ def test_all_that_is_not_wired_is_accounted_for() -> None:
     # publisher of their own. Sockets and Redis have none either: they are not FastStream's.
     wired = {channel["address"] for channel in document()["channels"].values()}
     missing = {channel["address"] for channel in ON_BROKERS.values()} - wired
-    declared = [*kafka.WIRING.topics.values(), *rabbitmq.WIRING.queues.values()]
+    declared: list[Topic | Queue] = [
+        *kafka.WIRING.topics.values(),
+        *rabbitmq.WIRING.queues.values(),
+    ]
     assert missing == {each.dead_letters for each in declared if each.dead_letters}
     assert {each.address for each in declared} == {
         channel["address"] for channel in ON_BROKERS.values()

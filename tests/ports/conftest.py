@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from _pytest.mark.structures import ParameterSet
@@ -13,7 +13,9 @@ from _pytest.mark.structures import ParameterSet
 from runtime.adapters.fanout import LocalFanout
 from runtime.ports import SearchIndex, Store
 from tests.ports import redis_server, searching
-from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Embedded, Platform
+from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Broker, Embedded, Platform
+
+P = TypeVar("P", bound=Platform)
 
 
 def _each(adapters: Iterable[str], needs: Mapping[str, str]) -> list[ParameterSet]:
@@ -24,7 +26,7 @@ def _each(adapters: Iterable[str], needs: Mapping[str, str]) -> list[ParameterSe
     ]
 
 
-async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
+async def _opened(kind: Callable[[Path], P], folder: Path) -> AsyncIterator[P]:
     platform = kind(folder)
     await platform.open()
     yield platform
@@ -46,7 +48,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
-    async for platform in _opened((PLATFORMS | STORES | BROKERS)[request.param], tmp_path):
+    kinds: dict[str, Callable[[Path], Platform]] = {**PLATFORMS, **STORES, **BROKERS}
+    async for platform in _opened(kinds[request.param], tmp_path):
         yield platform
 
 
@@ -57,7 +60,7 @@ def store(platform: Platform) -> Store:
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.server(name)) for name in BROKERS])
-async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Broker]:
     """Each real broker in turn, for what brokers promise beyond the port."""
     async for platform in _opened(BROKERS[request.param], tmp_path):
         yield platform

@@ -58,6 +58,14 @@ class Platform(Protocol):
         ...
 
 
+class Broker(Platform, Protocol):
+    """A real broker behind an embedded store."""
+
+    async def inject(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Writes a message past the bus, as any client may."""
+        ...
+
+
 class Embedded:
     """SQLite and the relay, in a folder."""
 
@@ -95,13 +103,13 @@ class Embedded:
         """Its folder goes with the test's."""
 
 
-def _kafka(folder: Path) -> Platform:
+def _kafka(folder: Path) -> Broker:
     from tests.ports.kafka_platform import KafkaPlatform
 
     return KafkaPlatform(folder)
 
 
-def _rabbitmq(folder: Path) -> Platform:
+def _rabbitmq(folder: Path) -> Broker:
     from tests.ports.rabbitmq_platform import RabbitmqPlatform
 
     return RabbitmqPlatform(folder)
@@ -141,4 +149,4 @@ STORES: dict[str, Callable[[Path], Platform]] = {
     "redis": _cached,
 }
 # Real brokers, whose events come out of an embedded store.
-BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}
+BROKERS: dict[str, Callable[[Path], Broker]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}

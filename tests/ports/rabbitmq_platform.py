@@ -54,6 +54,7 @@ class RabbitmqPlatform:
         self.folder = folder / "data"
         self.prefix = prefix or f"test-{uuid4().hex[:12]}-"
         self.terms = terms
+        self.url = os.environ["RABBITMQ_URL"]
 
     async def open(self) -> None:
         """Opens the folder, and connects."""
@@ -61,7 +62,7 @@ class RabbitmqPlatform:
         self.store = SqliteStore(self.database, TABLES, "pot")
         self.other = SqliteStore(self.database, TABLES, "other")
         self.rabbitmq = await RabbitmqBus.open(
-            os.environ["RABBITMQ_URL"],
+            self.url,
             wiring(),
             clock=self.clock,
             terms=self.terms,
@@ -73,6 +74,11 @@ class RabbitmqPlatform:
         """Closes both."""
         await self.bus.stop()
         await self.database.close()
+
+    async def inject(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Writes a message past the bus, as any client may."""
+        broker: Any = self.rabbitmq._broker
+        await broker.publish(body, queue=self.prefix + CHANNEL, headers=headers or {})
 
     def wake(self) -> None:
         """Has the retries look at the clock."""

@@ -13,8 +13,9 @@ from faststream.kafka.publisher.usecase import DefaultPublisher
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from runtime.adapters.clock import SystemClock
-from runtime.adapters.intake import Aside, Terms
+from runtime.adapters.intake import Terms
 from runtime.adapters.kafka.group import Group
+from runtime.adapters.records import Aside
 from runtime.channels import Topic
 
 
@@ -52,7 +53,9 @@ def publisher(
     )
 
 
-def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscriber:
+def subscribe(
+    broker: KafkaBroker, group: Group, message: Any, instance: str | None = None
+) -> BatchSubscriber:
     """Has FastStream fetch for `group`, a batch of raw records at a time.
 
     FastStream's own answers to acknowledging are not used: its `ack()` commits the consumer's whole
@@ -61,7 +64,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
     """
 
     async def parse(records: Sequence[Any]) -> KafkaAckableMessage:
-        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)  # type: ignore[arg-type]  # acknowledged by nobody
+        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)
 
     async def decode(parsed: KafkaAckableMessage) -> Any:
         return parsed.raw_message
@@ -75,6 +78,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
         *group.topics,
         batch=True,
         group_id=group.id,
+        group_instance_id=instance and f"{instance}.{group.name}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         max_records=200,

@@ -1,4 +1,4 @@
-"""Tasks over RabbitMQ, by FastStream. Import it only where RABBITMQ_URL is set: it loads aio-pika."""
+"""Tasks over RabbitMQ, by FastStream. It loads aio-pika: import it where RABBITMQ_URL is set."""
 
 from runtime.adapters.rabbitmq.bus import RabbitmqBus
 from runtime.adapters.rabbitmq.wiring import Publish, Subscribe, Wiring

@@ -10,29 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika import connect
+from aio_pika.abc import AbstractRobustConnection
 from aio_pika.exceptions import AMQPError
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 from faststream.rabbit.publisher.usecase import RabbitPublisher
-from yarl import URL
 
-from runtime.adapters.intake import (
-    CONSUMER,
-    EVENT,
-    REASON,
-    SERVICE,
-    Aside,
-    Record,
-    Terms,
-    dead_letter,
-    replayed,
-)
-from runtime.adapters.rabbitmq.taker import KEY, Taker, record
+from runtime.adapters.bounded import bounded
+from runtime.adapters.intake import Terms
+from runtime.adapters.rabbitmq.letters import letters_in
+from runtime.adapters.rabbitmq.taker import KEY, Taker
 from runtime.adapters.rabbitmq.wiring import Wiring, publisher, quorum, subscribe
+from runtime.adapters.records import EVENT, SERVICE, Aside, dead_letter, replayed
 from runtime.channels import Queue, retries
 from runtime.cloudevents import STRUCTURED, structured
 from runtime.ports import Clock, Consumer, DeadLetter, Envelope
@@ -44,13 +36,9 @@ T = TypeVar("T")
 
 _OPEN_WITHIN = 10.0
 _LEAVE_WITHIN = 5.0
-# Dead letters in one answer.
-_MOST_LISTED = 10_000
 # Seconds without a sign of life after which the connection is made anew: aio-pika's own is 60.
 _HEARTBEAT = 15
 _BROKEN = (TimeoutError, AMQPError, OSError, RuntimeError)
-# What RabbitMQ tells of a message that it gave up by itself.
-_TOO_OFTEN = b"delivered too often: it may be what ends the process"
 
 
 class RabbitmqBus:
@@ -75,8 +63,9 @@ class RabbitmqBus:
         self._reading = asyncio.Lock()
         self._stopped = False
         self._connection: AbstractRobustConnection
+        self._url = _with_heartbeat(url)
         self._broker = RabbitBroker(
-            str(URL(url) % {"heartbeat": _HEARTBEAT}) if "heartbeat" not in url else url,
+            self._url,
             # A message that no queue takes is an error, and not kept silently nowhere.
             default_channel=Channel(on_return_raises=True),
             apply_types=False,
@@ -96,8 +85,11 @@ class RabbitmqBus:
         """Connected, with all queues declared. Raises SettingsError, naming RABBITMQ_URL."""
         bus = cls(url, wiring, clock=clock, terms=terms or Terms(), prefix=prefix)
         try:
-            async with asyncio.timeout(_OPEN_WITHIN):
-                await bus._connect()
+            # The client that comes back by itself never ends, once begun, where it got no answer:
+            # so the server is asked by one that gives up.
+            probe = await bounded(connect(bus._url), _OPEN_WITHIN)
+            await bounded(probe.close(), _OPEN_WITHIN)
+            await bounded(bus._connect(), _OPEN_WITHIN)
         except _BROKEN as error:
             await bus._disconnect()
             why = f"does not answer within {_OPEN_WITHIN:.0f} s"
@@ -166,15 +158,15 @@ class RabbitmqBus:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(self._terms.stop_within + _LEAVE_WITHIN):
-                await asyncio.gather(*(taker.stop() for taker in self._takers.values()))
+            leaving = _all(taker.stop() for taker in self._takers.values())
+            await bounded(leaving, self._terms.stop_within + _LEAVE_WITHIN)
         except TimeoutError:
             log.warning("rabbitmq: not all that was done could be acknowledged")
         await self._disconnect()
 
     async def _disconnect(self) -> None:
         try:
-            await asyncio.wait_for(self._broker.stop(), _LEAVE_WITHIN)
+            await bounded(self._broker.stop(), _LEAVE_WITHIN)
         except Exception as error:
             # The broker finds out by itself that we are gone.
             log.warning("rabbitmq: left without a farewell (%s)", type(error).__name__)
@@ -222,8 +214,7 @@ class RabbitmqBus:
     async def _bounded(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
         """What `work` gives. Raises Unavailable where the broker does not answer in time."""
         try:
-            async with asyncio.timeout(within or self._terms.answer_within):
-                return await work
+            return await bounded(work, within or self._terms.answer_within)
         except _BROKEN as error:
             log.warning("rabbitmq does not answer: %s", type(error).__name__)
             raise Unavailable("The task broker does not answer.", retry_after=1) from error
@@ -261,7 +252,8 @@ class RabbitmqBus:
 
     async def _caught_up(self) -> bool:
         for taker in self._takers.values():
-            if not taker.quiet or await self._bounded(self._ready(taker.queue, taker.service)):
+            waiting = await self._bounded(self._ready(taker.queue, taker.service))
+            if waiting or not taker.quiet:
                 return False
         return all(taker.quiet for taker in self._takers.values())
 
@@ -281,9 +273,12 @@ class RabbitmqBus:
         """What was given up and not replayed, the oldest first (10,000 at most). Raises
         Unavailable.
         """
+        return await self._bounded(self._list(), within=6 * self._terms.answer_within)
+
+    async def _list(self) -> list[DeadLetter]:
         found: dict[tuple[str, str], DeadLetter] = {}
         for queue in self._with_dead_letters():
-            async with self._letters(queue) as letters:
+            async with self._reading, letters_in(self._connection, queue, self._prefix) as letters:
                 for _, record in letters:
                     letter = dead_letter(record, queue.channel)
                     found[letter.consumer, letter.envelope.id] = letter
@@ -293,9 +288,13 @@ class RabbitmqBus:
         """Delivers a dead letter again, its attempts counted anew; False when there is none.
         Raises Unavailable.
         """
+        within = 6 * self._terms.answer_within
+        return await self._bounded(self._replay(consumer, event_id), within=within)
+
+    async def _replay(self, consumer: str, event_id: str) -> bool:
         done = False
         for queue in self._with_dead_letters():
-            async with self._letters(queue) as letters:
+            async with self._reading, letters_in(self._connection, queue, self._prefix) as letters:
                 for raw, record in letters:
                     letter = dead_letter(record, queue.channel)
                     if (letter.consumer, letter.envelope.id) == (consumer, event_id):
@@ -303,52 +302,20 @@ class RabbitmqBus:
                         service = record.text(SERVICE)
                         address = retries(queue.address, service) if service else queue.address
                         await self._put_aside(address, replayed(record))
-                        await self._bounded(raw.ack())
+                        await raw.ack()
                         done = True
         return done
 
     def _with_dead_letters(self) -> list[Queue]:
         return [queue for queue in self._wiring.queues.values() if queue.dead_letters]
 
-    @asynccontextmanager
-    async def _letters(
-        self, queue: Queue
-    ) -> AsyncIterator[list[tuple[AbstractIncomingMessage, Record]]]:
-        """A queue's dead letters, held unacknowledged and then given back: it cannot be read
-        otherwise. One reader in this process at a time, as a second would find none.
-        """
-        async with self._reading:
-            channel = await self._bounded(_opened(self._connection))
-            try:
-                name = self._prefix + queue.dead_letters
-                found = await self._bounded(channel.declare_queue(name, passive=True))
-                letters: list[tuple[AbstractIncomingMessage, Record]] = []
-                while len(letters) < _MOST_LISTED:
-                    raw = await self._bounded(found.get(fail=False))
-                    if raw is None:
-                        break
-                    letters.append((raw, _letter(raw, queue)))
-                yield letters
-                for raw, _ in letters:
-                    if not raw.processed:
-                        await self._bounded(raw.nack(requeue=True))
-                # Answered after they are back, so that the next reader finds them.
-                await self._bounded(channel.declare_queue(name, passive=True))
-            finally:
-                await asyncio.wait_for(channel.close(), _LEAVE_WITHIN)
+
+def _with_heartbeat(url: str) -> str:
+    """`url`, with our heartbeat where it says nothing of one."""
+    if "heartbeat=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}heartbeat={_HEARTBEAT}"
 
 
-async def _opened(connection: AbstractRobustConnection) -> Any:
-    channel = connection.channel()
-    await channel.initialize()
-    return channel
-
-
-def _letter(raw: AbstractIncomingMessage, queue: Queue) -> Record:
-    """A dead letter as a record, whoever gave it up."""
-    found = record(raw, queue.address)
-    if CONSUMER not in found.headers:
-        # RabbitMQ did: no consumer of ours has said anything of it.
-        more = {CONSUMER: queue.channel.encode(), REASON: _TOO_OFTEN}
-        found.headers = {**found.headers, **more}
-    return found
+async def _all(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*coroutines)

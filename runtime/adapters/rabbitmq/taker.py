@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
-from runtime.adapters.intake import Aside, Intake, Record, Terms
+from runtime.adapters.intake import Intake, Terms
+from runtime.adapters.records import Aside, Record
 from runtime.channels import Queue, retries
 from runtime.ports import Clock, Consumer
 
@@ -100,7 +102,7 @@ def record(raw: AbstractIncomingMessage, address: str) -> Record:
         headers=headers,
         key=headers.get(KEY, b"").decode("utf-8", "replace"),
         # One that has no id of its own, and cannot be read, is known by this among dead letters.
-        place=f"{address}/{raw.message_id or raw.delivery_tag}",
+        place=f"{address}/{raw.message_id or sha256(raw.body).hexdigest()[:16]}",
         token=raw,
         doubtful=bool(raw.redelivered),
     )

@@ -13,8 +13,9 @@ from faststream.rabbit.message import RabbitMessage
 from faststream.rabbit.publisher.usecase import RabbitPublisher
 
 from runtime.adapters.clock import SystemClock
-from runtime.adapters.intake import Aside, Terms
+from runtime.adapters.intake import Terms
 from runtime.adapters.rabbitmq.taker import Taker
+from runtime.adapters.records import Aside
 from runtime.channels import Queue
 
 # A message that so many processes died over, or that was handed back so often, is a dead letter.
@@ -84,7 +85,7 @@ def subscribe(
     """
 
     async def parse(raw: IncomingMessage) -> RabbitMessage:
-        return RabbitMessage(raw_message=raw, body=raw.body)  # type: ignore[arg-type]  # FastStream names the robust kind
+        return RabbitMessage(raw_message=raw, body=raw.body)
 
     async def decode(parsed: RabbitMessage) -> Any:
         return parsed.raw_message
