@@ -180,9 +180,10 @@ class SqlDatabase:
         return lambda: listeners.remove(listener)
 
     def emitted(self, service: str) -> None:
-        """Events of `service` were committed here, or heard of from another process."""
-        for listener in list(self._listeners.get(service, ())):
-            listener()
+        """Events of `service` (empty: of any) were committed, here or by another process."""
+        for name in (service,) if service else tuple(self._listeners):
+            for listener in list(self._listeners.get(name, ())):
+                listener()
 
     # --- looking after itself ---------------------------------------------------------------------
 
