@@ -116,6 +116,15 @@ async def test_a_value_of_another_type_is_a_value_error(server: Server) -> None:
     assert await server.store.get(Tally, "usr_bob") is None
 
 
+async def test_a_nul_is_in_no_text(server: Server) -> None:
+    await server.store.commit(Insert(tally("usr_ann")))
+    for id in ("usr_ann\0", "\0", "usr\0_ann"):
+        assert await server.store.get(Tally, id) is None
+        assert await server.store.get_many(Tally, [id]) == {}
+        assert await server.store.find(Pot, owner_id=id, name="one") is None
+        assert (await server.store.page(Pot, Query((Where("owner_id", "eq", id),)))).items == []
+
+
 # --- reads ----------------------------------------------------------------------------------------
 
 
@@ -335,15 +344,23 @@ async def test_who_gets_no_connection_leaves_the_work_to_those_who_have(
 # --- the start and the health ---------------------------------------------------------------------
 
 
-async def test_a_start_without_a_server_names_the_variable_and_no_secret(server: Server) -> None:
+@pytest.mark.parametrize("how", ["hangs", "refuses"])
+async def test_a_start_without_a_server_names_the_variable_and_no_secret(
+    server: Server, how: str
+) -> None:
     proxy = Proxy(server.address)
     await proxy.start()
-    port = proxy.port
-    await proxy.refuse()
+    if how == "hangs":
+        proxy.hang()
+    else:
+        await proxy.refuse()
+    before = asyncio.get_running_loop().time()
     with pytest.raises(SettingsError) as refused:
-        await server.database(port=port, within=1.0)
+        await server.database(port=proxy.port, within=1.0)
+    assert asyncio.get_running_loop().time() - before < 1.5
     assert server.variable in str(refused.value)
     assert "budget:" not in str(refused.value)
+    await proxy.stop()
 
 
 async def test_health_tells_whether_the_server_answers(proxied: tuple[Proxy, SqlStore]) -> None:

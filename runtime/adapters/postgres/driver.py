@@ -139,6 +139,9 @@ class PostgresConnection:
         try:
             # A record is read by place, as a row is.
             return await self._connection.fetch(sql, *row)  # type: ignore[return-value] # see above
+        except asyncpg.CharacterNotInRepertoireError:
+            # No text here holds a NUL, so nothing is like one that does.
+            return ()
         except Exception as error:
             raise _meaning(error) from error
 
