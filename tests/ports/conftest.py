@@ -11,6 +11,7 @@ import pytest
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
 from tests.ports.platforms import NEEDS, PLATFORMS, Embedded, Platform
+from tests.ports.sql_platforms import SQL_SERVERS, Server
 
 
 def _platform(name: str) -> Any:
@@ -19,7 +20,10 @@ def _platform(name: str) -> Any:
     return pytest.param(name, marks=marks)
 
 
-@pytest.fixture(params=map(_platform, PLATFORMS))
+_PARAMETERS = {name: _platform(name) for name in PLATFORMS}
+
+
+@pytest.fixture(params=_PARAMETERS.values())
 async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Platform]:
     """Each platform in turn, open and empty."""
     platform = PLATFORMS[request.param](tmp_path)
@@ -27,6 +31,16 @@ async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     yield platform
     await platform.close()
     await platform.drop()
+
+
+@pytest.fixture(params=[p for name, p in _PARAMETERS.items() if name in SQL_SERVERS])
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    """Each platform on a SQL server, for what only those promise."""
+    server = SQL_SERVERS[request.param](tmp_path)
+    await server.open()
+    yield server
+    await server.close()
+    await server.drop()
 
 
 @pytest.fixture

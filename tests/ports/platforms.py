@@ -12,7 +12,7 @@ from runtime.adapters.embedded_bus import EmbeddedBus
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.ports import Bus, Store
 from tests.ports.sample import TABLES
-from tests.ports.sql_platforms import Mysql, Postgres
+from tests.ports.sql_platforms import SQL_SERVERS
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -98,8 +98,7 @@ class Embedded:
 
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "embedded": Embedded,
-    "postgres": Postgres,
-    "mariadb": Mysql,
+    **SQL_SERVERS,
 }
 # The servers that a platform needs, by the names of the mark `server`.
 NEEDS: dict[str, tuple[str, ...]] = {"postgres": ("postgres",), "mariadb": ("mariadb",)}

@@ -10,7 +10,7 @@ import os
 import random
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -292,3 +292,6 @@ class Mysql(Server):
     @property
     def removal(self) -> str:
         return f"DROP DATABASE {self.space}"
+
+
+SQL_SERVERS: dict[str, Callable[[Path], Server]] = {"postgres": Postgres, "mariadb": Mysql}

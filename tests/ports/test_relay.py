@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -20,22 +20,10 @@ from runtime.problem import Unavailable
 from runtime.relay import Relay
 from tests.ports.platforms import until
 from tests.ports.sample import PotOpened, pot
-from tests.ports.sql_platforms import Mysql, Postgres, Server
+from tests.ports.sql_platforms import Postgres, Server
 from tests.ports.sql_sample import SQL_TABLES
 
 pytestmark = pytest.mark.anyio
-
-SERVERS: dict[str, Callable[[Path], Server]] = {"postgres": Postgres, "mariadb": Mysql}
-
-
-@pytest.fixture(params=[pytest.param(n, marks=pytest.mark.server(n)) for n in SERVERS])
-async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
-    """Each server's platform, open and empty."""
-    server = SERVERS[request.param](tmp_path)
-    await server.open()
-    yield server
-    await server.close()
-    await server.drop()
 
 
 async def emit(store: Store, owner: str, *ids: str) -> None:
