@@ -16,6 +16,7 @@ class Proxy:
         self._flows.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._generation = 0
         self.port = 0
 
     async def start(self) -> None:
@@ -30,6 +31,10 @@ class Proxy:
     def release(self) -> None:
         """Bytes pass again, those that were held first."""
         self._flows.set()
+
+    def stall(self) -> None:
+        """The connections that are there pass nothing any more, for ever; new ones do."""
+        self._generation += 1
 
     def hang_up(self) -> None:
         """Ends all connections."""
@@ -67,9 +72,12 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        generation = self._generation
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
                 await self._flows.wait()
+                if generation != self._generation:
+                    continue
                 sink.write(data)
                 await sink.drain()
         sink.transport.abort()

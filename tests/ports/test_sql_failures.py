@@ -104,6 +104,23 @@ async def test_a_server_that_hangs_is_unavailable_in_time(
     assert "budget:budget" not in caplog.text
 
 
+async def test_connections_that_hang_for_ever_are_given_up(
+    proxied: tuple[Proxy, SqlStore],
+) -> None:
+    proxy, store = proxied
+    await store.commit(Insert(tally("usr_ann")))
+    await asyncio.gather(*[store.find(Tally, id="usr_ann") for _ in range(40)])
+    proxy.stall()
+    await until_it_answers(store)
+    found = await asyncio.gather(
+        *[store.find(Tally, id="usr_ann") for _ in range(40)], return_exceptions=True
+    )
+    await until_it_answers(store)
+    again = await asyncio.gather(*[store.find(Tally, id="usr_ann") for _ in range(40)])
+    assert all(isinstance(one, Tally | Unavailable) for one in found)
+    assert None not in again
+
+
 async def test_a_server_that_is_gone_is_unavailable_at_once_and_found_again(
     proxied: tuple[Proxy, SqlStore],
 ) -> None:
