@@ -15,7 +15,7 @@ from runtime.scalar import instant
 log = logging.getLogger("runtime.relay")
 
 # Events in one batch.
-_MOST = 500
+_MOST = 200
 # Seconds after which an outbox is looked at unasked: other processes write into it too.
 _POLL = 1.0
 _FIRST_DELAY = 0.2
@@ -26,7 +26,7 @@ Publish = Callable[[Sequence[Envelope]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the metrics show: events that were taken and are not published yet (500 an outbox at
+    """What the metrics show: events that were taken and are not published yet (200 an outbox at
     most), and the seconds since the oldest of them happened.
     """
 
@@ -39,7 +39,7 @@ class Relay:
 
     A batch is published, and then cleared: a crash between the two publishes it again, and
     consumers know by its id. Where either side fails, the same events are taken again, later and
-    later.
+    later, and fewer at once: they may have been too much for it.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class _Lane:
         self._publish = publish
         self._clock = clock
         self._most = most
+        self._now = most
         self._poll = poll
         self._first_delay = first_delay
         self._longest_delay = longest_delay
@@ -173,8 +174,10 @@ class _Lane:
                 # Not all at the same time, as after a server's restart.
                 await self._pause(delay * random.uniform(0.75, 1.25))  # noqa: S311 # nosec B311 # guards no secret
                 delay = min(self._longest_delay, delay * 2)
+                self._now = max(1, self._now // 4)
                 continue
             delay = self._first_delay
+            self._now = min(self._most, self._now * 2)
             if some:
                 continue
             self._empty += 1
@@ -185,7 +188,7 @@ class _Lane:
 
     async def _once(self) -> bool:
         """Publishes a batch; whether there was one."""
-        self._batch = batch = await self._outbox.take(self._most)
+        self._batch = batch = await self._outbox.take(self._now)
         if not batch:
             return False
         await self._publish(batch)

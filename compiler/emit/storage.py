@@ -161,6 +161,7 @@ def _cell(
 
 
 def enum_values(module: Module, name: str, enums: dict[str, str]) -> str:
+    """The dict from an enum's values to its members; `enums` holds those that are written."""
     if name not in enums:
         enums[name] = f"_{name.upper()}"
         module.use("generated.models", name)

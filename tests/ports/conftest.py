@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from _pytest.mark.structures import ParameterSet
@@ -15,7 +15,11 @@ from runtime.ports import SearchIndex, Store
 from tests.ports import redis_server, searching
 from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Broker, Embedded, Platform
 
+if TYPE_CHECKING:
+    from tests.ports.sql_platforms import Server
+
 P = TypeVar("P", bound=Platform)
+SQL = ("postgres", "mariadb")
 
 
 def _each(adapters: Iterable[str], needs: Mapping[str, str]) -> list[ParameterSet]:
@@ -51,6 +55,15 @@ async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     kinds: dict[str, Callable[[Path], Platform]] = {**PLATFORMS, **STORES, **BROKERS}
     async for platform in _opened(kinds[request.param], tmp_path):
         yield platform
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.server(name)) for name in SQL])
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    """Each platform on a SQL server, for what only those promise."""
+    from tests.ports.sql_platforms import SQL_SERVERS
+
+    async for server in _opened(SQL_SERVERS[request.param], tmp_path):
+        yield server
 
 
 @pytest.fixture

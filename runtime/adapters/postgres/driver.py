@@ -74,7 +74,6 @@ class PostgresDriver:
         self._url = url
         self._within = connect_within
         self._settings = {
-            "application_name": "budget-manager",
             "statement_timeout": str(round(patience * 1000)),
             # Below the patience, so that a lock that is not given does not cost a connection.
             "lock_timeout": str(round(patience * 750)),
@@ -84,6 +83,8 @@ class PostgresDriver:
             # A commit is on the disk when it returns, whatever the server's default.
             "synchronous_commit": "on",
         }
+        if "application_name=" not in url:
+            self._settings["application_name"] = "budget-manager"
         self._commits: dict[tuple[Any, ...], str] = {}
 
     def listen(self, heard: Callable[[str], None]) -> Listener:
@@ -138,6 +139,9 @@ class PostgresConnection:
         try:
             # A record is read by place, as a row is.
             return await self._connection.fetch(sql, *row)  # type: ignore[return-value] # see above
+        except asyncpg.CharacterNotInRepertoireError:
+            # No text here holds a NUL, so nothing is like one that does.
+            return ()
         except Exception as error:
             raise _meaning(error) from error
 

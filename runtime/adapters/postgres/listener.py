@@ -22,7 +22,7 @@ class Listener:
     def __init__(
         self, connect: Callable[[], Awaitable[asyncpg.Connection]], heard: Callable[[str], None]
     ) -> None:
-        """Calls `heard` with the name of the service whose outbox has grown."""
+        """Calls `heard` with the service whose outbox has grown; empty: any of them may have."""
         self._connect = connect
         self._heard = heard
         self._task = asyncio.get_running_loop().create_task(self._listen())
@@ -48,6 +48,8 @@ class Listener:
                 with contextlib.suppress(Exception):
                     await connection.add_listener(CHANNEL, self._notified)
                     delay = _FIRST_DELAY
+                    # What was told before is lost.
+                    self._heard("")
                     await lost.wait()
             finally:
                 connection.terminate()

@@ -30,8 +30,9 @@ INBOX_KEPT = timedelta(days=7)
 PATIENCE = 4.0
 # Fewer than the cores of a small server can use at once are not worth having; more only wait there.
 CONNECTIONS = 10
-# Seconds that the start waits for a server that is on its way up.
-OPEN_WITHIN = 8.0
+# Seconds that the start waits for a server that is on its way up; together with the patience for
+# the first statement, below the 10 that a start may take to fail.
+OPEN_WITHIN = 5.0
 _SWEEP_EVERY = 600.0
 _SWEPT = 500
 # Seconds that a process is the one that sweeps.
@@ -180,9 +181,10 @@ class SqlDatabase:
         return lambda: listeners.remove(listener)
 
     def emitted(self, service: str) -> None:
-        """Events of `service` were committed here, or heard of from another process."""
-        for listener in list(self._listeners.get(service, ())):
-            listener()
+        """Events of `service` (empty: of any) were committed, here or by another process."""
+        for name in (service,) if service else tuple(self._listeners):
+            for listener in list(self._listeners.get(name, ())):
+                listener()
 
     # --- looking after itself ---------------------------------------------------------------------
 
@@ -247,7 +249,10 @@ async def reach(driver: Driver, variable: str, within: float = OPEN_WITHIN) -> N
     until = loop.time() + within
     while True:
         try:
-            connection = await driver.connect()
+            async with asyncio.timeout_at(until):
+                connection = await driver.connect()
+        except TimeoutError:
+            raise SettingsError([f"{variable}: the server does not answer"]) from None
         except Refused as refused:
             if refused.final or loop.time() + 0.5 > until:
                 raise SettingsError([f"{variable}: {refused}"]) from None

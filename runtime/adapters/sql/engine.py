@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 
-def engine(url: str) -> AsyncEngine:
+def engine(url: str, *, pooled: int = 0) -> AsyncEngine:
     """An engine for a POSTGRES_URL or MYSQL_URL, read as the stores read it.
 
-    Raises ValueError for a URL that its driver does not take.
+    Each use has a connection of its own, unless so many are to be `pooled`. Raises ValueError for a
+    URL that its driver does not take.
     """
-    creator: Any
+    keeping: dict[str, Any] = {"pool_size": pooled} if pooled else {"poolclass": NullPool}
     if url.startswith("mysql"):
         import asyncmy
 
@@ -26,11 +27,11 @@ def engine(url: str) -> AsyncEngine:
         async def creator() -> Any:
             return await asyncmy.connect(**options)
 
-        return create_async_engine("mysql+asyncmy://", async_creator=creator, poolclass=NullPool)
+        return create_async_engine("mysql+asyncmy://", async_creator=creator, **keeping)
 
     import asyncpg
 
     async def connect() -> Any:
         return await asyncpg.connect(url)
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **keeping)

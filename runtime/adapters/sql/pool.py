@@ -68,6 +68,7 @@ class Pool:
         # The one that was busy last is woken first: few connections are warm, the others idle.
         self._idle: list[asyncio.Future[None]] = []
         self._workers: set[asyncio.Task[None]] = set()
+        self._live: set[Connection] = set()
         self._closed = False
         self._refused_until = 0.0
 
@@ -88,15 +89,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         job = _Job(work, repeatable, loop, self._patience)
         self._jobs.append(job)
-        while self._idle:
-            waiter = self._idle.pop()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
-        else:
-            if len(self._workers) < self._size:
-                worker = loop.create_task(self._work())
-                self._workers.add(worker)
+        if not self._wake() and len(self._workers) < self._size and self._may_grow():
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         return await job.future
 
     async def close(self) -> None:
@@ -108,9 +104,27 @@ class Pool:
         if self._workers:
             # Each job ends within its patience, so this does.
             await asyncio.wait(self._workers, timeout=self._patience + _PARTING)
-        for worker in self._workers:
+        left = list(self._workers)
+        for worker in left:
             worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _wake(self) -> bool:
+        """Has an idle worker look for a job; False where none is idle."""
+        while self._idle:
+            waiter = self._idle.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+                return True
+        return False
+
+    def _others(self) -> bool:
+        """Whether there is a connection that works, as far as is known."""
+        return any(not connection.closed for connection in self._live)
+
+    def _may_grow(self) -> bool:
+        """While no more connections are given, those that there are do the work."""
+        return asyncio.get_running_loop().time() >= self._refused_until or not self._others()
 
     async def _work(self) -> None:
         connection: Connection | None = None
@@ -126,16 +140,22 @@ class Pool:
                 if job.future.done():
                     job.timer.cancel()
                     continue
-                connection = await self._do(job, connection)
+                try:
+                    connection = await self._do(job, connection)
+                except _LeftToOthers:
+                    self._jobs.appendleft(job)
+                    self._wake()
+                    return
         finally:
             if connection is not None:
+                self._live.discard(connection)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_PARTING):
                         await connection.close()
                 connection.abort()
 
     async def _do(self, job: _Job[Any], connection: Connection | None) -> Connection | None:
-        """Does one job; answers the connection, if it is good for more."""
+        """Does one job; answers the connection, if it is good for more. Raises _LeftToOthers."""
         result: Any = None
         error: BaseException | None = None
         for attempt in range(1, _ATTEMPTS + 1):
@@ -143,12 +163,17 @@ class Pool:
             fresh = connection is None or connection.closed
             try:
                 if connection is None or connection.closed:
+                    if connection is not None:
+                        self._live.discard(connection)
+                        connection = None
                     connection = await self._connect()
+                    self._live.add(connection)
                 job.connection = connection
                 result = await job.work(connection)
             except Gone as gone:
                 if connection is not None:
                     connection.abort()
+                    self._live.discard(connection)
                 connection = None
                 job.connection = None
                 error = unavailable()
@@ -167,6 +192,8 @@ class Pool:
             except Busy as busy:
                 error = unavailable()
                 error.__cause__ = busy
+            except _LeftToOthers:
+                raise
             except Problem as problem:
                 error = problem
             except asyncio.CancelledError:
@@ -191,13 +218,21 @@ class Pool:
             job.future.set_exception(error)
 
     async def _connect(self) -> Connection:
-        """A new connection. Raises Unavailable."""
+        """A new connection. Raises _LeftToOthers where others work, else Unavailable.
+
+        Who gets none must not take the jobs away from those that have one, to fail them.
+        """
         loop = asyncio.get_running_loop()
-        if loop.time() < self._refused_until:
-            raise unavailable()
-        try:
-            return await self._driver.connect()
-        except Refused as refused:
-            self._refused_until = loop.time() + _REFUSAL_HOLDS
-            log.error("%s: %s", self._name, refused)
-            raise unavailable() from refused
+        if loop.time() >= self._refused_until:
+            try:
+                return await self._driver.connect()
+            except Refused as refused:
+                self._refused_until = loop.time() + _REFUSAL_HOLDS
+                log.error("%s: %s", self._name, refused)
+        if self._others():
+            raise _LeftToOthers
+        raise unavailable()
+
+
+class _LeftToOthers(Exception):
+    """No connection is given, but there are some."""
