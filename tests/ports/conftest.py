@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runtime.ports import SearchIndex, Store
 from tests.ports import searching
 from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Embedded, Platform
+
+if TYPE_CHECKING:
+    from tests.ports.mongodb_platform import MongoPlatform
 
 
 async def _opened(kind: Callable[[Path], Platform], folder: Path) -> AsyncIterator[Platform]:
@@ -43,6 +47,18 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     """Each real broker in turn, for what brokers promise beyond the port."""
     async for platform in _opened(BROKERS[request.param], tmp_path):
         yield platform
+
+
+@pytest.fixture
+async def mongo(tmp_path: Path) -> AsyncIterator[MongoPlatform]:
+    """MongoDB, for what only it promises."""
+    from tests.ports.mongodb_platform import MongoPlatform
+
+    platform = MongoPlatform(tmp_path)
+    await platform.open()
+    yield platform
+    await platform.close()
+    await platform.remove()
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ from runtime.problem import Unavailable
 
 # Seconds without a sign of the holder until another may relay.
 LEASE = 6.0
-_RENEW = 1.5
 # How often the number is looked at for what other processes emitted.
 _LOOK_EVERY = 0.5
 # How long after a number was given its commit may still come.
@@ -141,7 +140,7 @@ class MongoOutbox:
         """The number given last, if it is our turn."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now < self._beaten + _RENEW:
+        if now < self._beaten + self._lease / 4:
             found = await self._relay.find_one({"_id": RELAY})
             if found is not None and found.get("holder") == self._me:
                 return int(found["number"])
