@@ -178,7 +178,7 @@ async def test_relays_that_take_turns_lose_nothing_and_keep_the_order(
         wanted = {(owner, id) for owner, ids in written.items() for id in ids}
         await until(lambda: wanted <= set(published))
         async with asyncio.timeout(20):
-            while (await first.outbox.backlog()).waiting:
+            while (await first.outbox.backlog()).waiting:  # noqa: ASYNC110 # nothing tells of it
                 await asyncio.sleep(0.02)
         done.set()
         turns = await asyncio.gather(*relays)
