@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,9 +20,21 @@ from tests.ports.mongodb_proxy import Proxy, answering, proxy, silent
 from tests.ports.sample import Pot, PotOpened, Tally, pot, tally
 from tests.ports.sample_documents import COLLECTIONS
 
-pytestmark = [pytest.mark.anyio, pytest.mark.server("mongodb")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.server("mongodb"),
+    # A socket that PyMongo was connecting when it was closed, it leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 SECRET = "hunter2secret"
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Such sockets are found here, and not in the tests that follow."""
+    yield
+    gc.collect()
 
 
 class Through:
@@ -67,8 +80,6 @@ async def test_a_start_without_a_server_fails_and_names_the_variable() -> None:
     assert f"127.0.0.1:{port} does not answer" in text
 
 
-# PyMongo leaves a socket to the garbage collector that it was connecting when it was closed.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_start_with_a_silent_server_fails_within_ten_seconds() -> None:
     async with silent() as port:
         text = await refusal(f"mongodb://ann:{SECRET}@127.0.0.1:{port}/budget")

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
 
-from runtime.adapters.mongodb.changes import Ledgers
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.adapters.mongodb.ledgers import Ledgers
 from runtime.adapters.mongodb.sequence import RELAY, relay_bucket
 from runtime.adapters.mongodb.shelf import GONE
 from runtime.document import Collection, Document
@@ -254,10 +255,10 @@ class MongoOutbox:
         until = loop.time() + _LATE
         while True:
             await asyncio.sleep(_LOOK_EVERY)
+            asked = self._relay.find_one({"_id": RELAY}, {"number": 1})
             try:
-                asked = self._relay.find_one({"_id": RELAY}, {"number": 1})
-                found = await self._database.run(asked)
-            except Unavailable:
+                found = await asyncio.shield(self._database.start(asked))
+            except PyMongoError:
                 continue
             number = None if found is None else found["number"]
             if number != known:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
-from runtime.adapters.mongodb.changes import Commit, Ledgers, Write, entry, mark_id
+from runtime.adapters.mongodb.changes import Commit, Write
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
 from runtime.adapters.mongodb.groups import Groups
+from runtime.adapters.mongodb.ledgers import Ledgers, entry, mark_id
 from runtime.adapters.mongodb.pages import ALIVE, Pages, together
 from runtime.adapters.mongodb.shelf import Shelf
 from runtime.document import Collection
