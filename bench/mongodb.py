@@ -149,7 +149,7 @@ async def run() -> None:
         document = declared(some())
         await ExpenseDocument.find_one(
             ExpenseDocument.id == document.id, ExpenseDocument.version >= 1
-        ).update({"$set": {"note": "paid in cash"}, "$inc": {"version": 1}})
+        ).update({"$set": {"note": "paid in cash", "updated_at": document.updated_at}})
 
     async def answered() -> None:
         record = Remember("usr", _IDS.new("key"), "createExpense", b"f", None)
@@ -182,7 +182,7 @@ async def run() -> None:
                 for side in figures
                 if side
             ]
-            print(f"| {name} | {tasks} | {' | '.join(cells)}{'' if theirs else ' | – | –'} |")
+            print(f"| {name} | {tasks} | {' | '.join(cells)}{'' if theirs else ' | | '} |")
     finally:
         await database.client.drop_database(database.documents.name)
         await database.close()

@@ -16,6 +16,7 @@ from tests.ports import redis_server, searching
 from tests.ports.platforms import BROKERS, PLATFORMS, STORES, Broker, Embedded, Platform
 
 if TYPE_CHECKING:
+    from tests.ports.mongodb_platform import MongoPlatform
     from tests.ports.sql_platforms import Server
 
 P = TypeVar("P", bound=Platform)
@@ -77,6 +78,18 @@ async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     """Each real broker in turn, for what brokers promise beyond the port."""
     async for platform in _opened(BROKERS[request.param], tmp_path):
         yield platform
+
+
+@pytest.fixture
+async def mongo(tmp_path: Path) -> AsyncIterator[MongoPlatform]:
+    """MongoDB, for what only it promises."""
+    from tests.ports.mongodb_platform import MongoPlatform
+
+    platform = MongoPlatform(tmp_path)
+    await platform.open()
+    yield platform
+    await platform.close()
+    await platform.remove()
 
 
 @pytest.fixture

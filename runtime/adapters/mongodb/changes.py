@@ -13,54 +13,15 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from runtime.adapters.mongodb.database import MAJORITY, Bucket, MongoDatabase
+from runtime.adapters.mongodb.database import MAJORITY, MongoDatabase
+from runtime.adapters.mongodb.ledgers import Ledgers, answer_kept, mark_id
 from runtime.adapters.mongodb.shelf import FULL, GONE, Shelf, duplicate_key
 from runtime.document import Document
 from runtime.model import Entity
-from runtime.ports import AlreadySeen, Conflict, Envelope, KeyTaken, Remember, Seen
+from runtime.ports import AlreadySeen, Conflict, KeyTaken, Remember, Seen
 
 _SNAPSHOT = ReadConcern("snapshot")
 Model = InsertOne[Document] | UpdateOne | DeleteOne
-
-
-@dataclass(frozen=True, slots=True)
-class Ledgers:
-    """A service's own collections: what was applied, what was answered, and events without an
-    entity.
-    """
-
-    inbox: Bucket
-    answers: Bucket
-    events: Bucket
-
-    @classmethod
-    def of(cls, database: MongoDatabase, service: str) -> Ledgers:
-        """Those of `service`."""
-        return cls(
-            database.bucket(f"{service}__inbox"),
-            database.bucket(f"{service}__idempotency"),
-            database.bucket(f"{service}__events"),
-        )
-
-
-def mark_id(seen: Seen) -> str:
-    """The id of an inbox mark; a consumer's name has no slash."""
-    return f"{seen.consumer}/{seen.event_id}"
-
-
-def entry(envelope: Envelope) -> Document:
-    """The event as a document's outbox holds it, without its number."""
-    return {
-        "id": envelope.id,
-        "type": envelope.type,
-        "channel": envelope.channel,
-        "key": envelope.key,
-        "subject": envelope.subject,
-        "version": envelope.version,
-        "time": envelope.time,
-        "data": envelope.data,
-        "traceparent": envelope.traceparent,
-    }
 
 
 @dataclass(slots=True)
@@ -271,7 +232,7 @@ class Commit:
                 _duplicate(error)
                 raise AlreadySeen from None
         if self.answers:
-            kept = [_kept(*answer, now) for answer in self.answers]
+            kept = [answer_kept(*answer, now) for answer in self.answers]
             try:
                 await self._ledgers.answers.bulk_write(kept, session=session)
             except BulkWriteError as error:
@@ -333,20 +294,6 @@ async def insert_all(writes: list[Write]) -> dict[int, DuplicateKeyError]:
             for refused in error.details["writeErrors"]
         }
     return {}
-
-
-def _kept(record: Remember, at: datetime, kept: timedelta, now: datetime) -> UpdateOne:
-    # `at` is our clock's, by which it is forgotten; `stored_at` the time by which it is purged.
-    values = {
-        "operation": record.operation,
-        "fingerprint": record.fingerprint,
-        "answer": record.encode(record.answer),
-        "at": at,
-        "stored_at": now,
-    }
-    # One that is forgotten but not purged yet gives its key free.
-    free = {"_id": {"caller": record.caller, "key": record.key}, "at": {"$lt": at - kept}}
-    return UpdateOne(free, {"$set": values}, upsert=True)
 
 
 def _duplicate(error: BulkWriteError) -> DuplicateKeyError:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference
@@ -13,7 +14,6 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
-from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from runtime.adapters.clock import SystemClock
@@ -91,7 +91,6 @@ class MongoDatabase:
         Raises CannotReach when no server answers, lets us in, or knows transactions.
         """
         try:
-            parsed = parse_uri(uri)
             client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
                 uri,
                 appname="budget-manager",
@@ -101,13 +100,12 @@ class MongoDatabase:
                 retryReads=True,
                 retryWrites=True,
             )
-        except PyMongoError as error:
+        except Exception as error:
             # What it says may quote the address.
             raise CannotReach(f"MONGO_DB_URI: is no address ({type(error).__name__})") from None
-        except Exception as error:
-            raise CannotReach(f"MONGO_DB_URI: is no address ({type(error).__name__})") from None
-        where = ", ".join(f"{host}:{port}" for host, port in parsed["nodelist"])
-        name = parsed["database"] or _DATABASE
+        # The driver has seen to it that a password holds nothing that ends one.
+        where = urlsplit(uri).netloc.rpartition("@")[2]
+        name = client.get_default_database(_DATABASE).name
         database = cls(client, name, clock or SystemClock(), ids or TypeIds(), patience)
         try:
             async with asyncio.timeout(_OPENING):

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
 
-from runtime.adapters.mongodb.changes import Ledgers
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
+from runtime.adapters.mongodb.ledgers import Ledgers
 from runtime.adapters.mongodb.sequence import RELAY, relay_bucket
 from runtime.adapters.mongodb.shelf import GONE
 from runtime.document import Collection, Document
@@ -32,7 +33,6 @@ from runtime.problem import Unavailable
 
 # Seconds without a sign of the holder until another may relay.
 LEASE = 6.0
-_RENEW = 1.5
 # How often the number is looked at for what other processes emitted.
 _LOOK_EVERY = 0.5
 # How long after a number was given its commit may still come.
@@ -141,7 +141,7 @@ class MongoOutbox:
         """The number given last, if it is our turn."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now < self._beaten + _RENEW:
+        if now < self._beaten + self._lease / 4:
             found = await self._relay.find_one({"_id": RELAY})
             if found is not None and found.get("holder") == self._me:
                 return int(found["number"])
@@ -255,10 +255,10 @@ class MongoOutbox:
         until = loop.time() + _LATE
         while True:
             await asyncio.sleep(_LOOK_EVERY)
+            asked = self._relay.find_one({"_id": RELAY}, {"number": 1})
             try:
-                asked = self._relay.find_one({"_id": RELAY}, {"number": 1})
-                found = await self._database.run(asked)
-            except Unavailable:
+                found = await asyncio.shield(self._database.start(asked))
+            except PyMongoError:
                 continue
             number = None if found is None else found["number"]
             if number != known:

@@ -13,9 +13,9 @@ from beanie import Document, init_beanie
 from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, IndexModel
 
-from runtime.adapters.mongodb.changes import Ledgers
 from runtime.adapters.mongodb.database import Bucket, Documents, MongoDatabase
 from runtime.adapters.mongodb.declared import OUTBOX
+from runtime.adapters.mongodb.ledgers import Ledgers
 from runtime.adapters.mongodb.store import KEPT
 
 INBOX_KEPT = timedelta(days=7)

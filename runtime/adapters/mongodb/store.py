@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
-from runtime.adapters.mongodb.changes import Commit, Ledgers, Write, entry, mark_id
+from runtime.adapters.mongodb.changes import Commit, Write
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
 from runtime.adapters.mongodb.groups import Groups
+from runtime.adapters.mongodb.ledgers import Ledgers, entry, mark_id
 from runtime.adapters.mongodb.pages import ALIVE, Pages, together
 from runtime.adapters.mongodb.shelf import Shelf
 from runtime.document import Collection
@@ -64,14 +65,17 @@ class MongoStore:
 
     async def get(self, kind: type[E], id: str) -> E | None:
         """One entity, or None. Raises Unavailable."""
+        if not _is_text(id):
+            return None
         entity: E | None = await self._gets[kind].get(id)
         return entity
 
     async def get_many(self, kind: type[E], ids: Sequence[str]) -> dict[str, E]:
         """Those that exist, by id, in the order asked for. Raises Unavailable."""
         shelf: Shelf[E] = self._shelves[kind]
-        found = await self._database.run(_load(shelf, list(dict.fromkeys(ids))))
-        return {id: found[id] for id in ids if id in found}
+        asked = list(dict.fromkeys(filter(_is_text, ids)))
+        found = await self._database.run(_load(shelf, asked))
+        return {id: found[id] for id in asked if id in found}
 
     async def find(self, kind: type[E], **unique: Any) -> E | None:
         """The entity whose attributes have these values. Raises Unavailable."""
@@ -144,16 +148,19 @@ class MongoStore:
         commit.answers.append((change, self._database.clock.now(), KEPT))
 
 
-async def _load(shelf: Shelf[E], ids: Sequence[Any]) -> dict[str, E]:
+def _is_text(id: object) -> bool:
+    """What is no text is no id: as a value in a filter it could be an operator."""
+    return isinstance(id, str)
+
+
+async def _load(shelf: Shelf[E], ids: Sequence[str]) -> dict[str, E]:
     """The entities of `ids` that there are."""
-    # What is no text is no id: as a value in a filter it could be an operator.
-    asked = [id for id in ids if isinstance(id, str)]
-    if len(asked) == 1:
-        one = shelf.entity(await shelf.bucket.find_one({"_id": asked[0]}, shelf.shown))
+    if len(ids) == 1:
+        one = shelf.entity(await shelf.bucket.find_one({"_id": ids[0]}, shelf.shown))
         return {} if one is None else {one.id: one}
     found: dict[str, E] = {}
-    for at in range(0, len(asked), _MOST_IDS):
-        some = {"_id": {"$in": asked[at : at + _MOST_IDS]}}
+    for at in range(0, len(ids), _MOST_IDS):
+        some = {"_id": {"$in": ids[at : at + _MOST_IDS]}}
         cursor = shelf.bucket.find(some, shelf.shown, batch_size=_MOST_IDS + 1)
         for document in await cursor.to_list():
             entity = shelf.entity(document)
