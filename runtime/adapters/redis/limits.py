@@ -22,8 +22,8 @@ log = logging.getLogger("runtime.redis")
 _LONGEST_KEY = 128
 
 # Each key holds the µs at which it has its whole limit again, by Redis's own clock: those of
-# processes differ. Stops at the first key that has none left, as a process does. Answers four numbers
-# a key: allowed, remaining, and in µs until the whole limit is back and until one call is.
+# processes differ. Stops at the first key that has none left, as a process does. Answers four
+# numbers a key: allowed, remaining, and in µs until the whole limit is back and until one call is.
 _TAKE = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
