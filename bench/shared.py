@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -203,7 +204,7 @@ async def _elastic(url: str, documents: int) -> None:
         "search, without text": SearchQuery(budgets=("bud_1",)),
     }.items():
         for tasks in (1, 8):
-            _say(f"{what}, {tasks} tasks", await _cost(lambda q=query: index.search(q), 160, tasks))
+            _say(f"{what}, {tasks} tasks", await _cost(partial(index.search, query), 160, tasks))
     _say("suggest", await _cost(lambda: index.suggest(["bud_1"], "cof", 10), 80, 1))
     elastic = index._elastic
     await elastic.indices.delete(index=list(await elastic.indices.get(index=f"{name}-*")))

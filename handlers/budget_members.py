@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hmac
-from contextlib import suppress
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from elastic_transport import ConnectionTimeout, HttpxAsyncHttpNode, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, AuthenticationException, NotFoundError
+from elasticsearch import (
+    ApiError,
+    AsyncElasticsearch,
+    AuthenticationException,
+    ConnectionTimeout,
+    NotFoundError,
+    TransportError,
+)
 
 from runtime.problem import Unavailable
 from runtime.settings import SettingsError
@@ -38,8 +45,7 @@ def client(url: str) -> AsyncElasticsearch:
     return AsyncElasticsearch(
         at + parts.path.rstrip("/"),
         basic_auth=secret,
-        # httpx is here in any case; aiohttp, which takes less time, would be one more.
-        node_class=HttpxAsyncHttpNode,
+        node_class=_node(),
         request_timeout=PATIENCE,
         # A connection that was kept open may be closed: once more. All that we ask may be repeated.
         max_retries=1,
@@ -78,3 +84,8 @@ def unreachable(error: Exception, within: float) -> SettingsError:
     else:
         fault = "cannot be reached"
     return SettingsError([f"ELASTIC_SEARCH_URL: the server {fault}"])
+
+
+def _node() -> Any:
+    """The way over HTTP, by its name. With aiohttp a search takes under half (bench/shared.py)."""
+    return "aiohttp" if find_spec("aiohttp") else "httpxasync"

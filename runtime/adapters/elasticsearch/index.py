@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from elasticsearch.dsl import AsyncDocument
 
 from runtime.adapters.elasticsearch.asking import Asked, Begun
@@ -151,8 +150,13 @@ class ElasticIndex:
         begun = Begun(budgets, prefix, limit, fields)
         if begun.vain:
             return []
-        answers = [self._search(request, budgets[0]) for request in begun.requests()]
-        return begun.answer(await asyncio.gather(*answers))
+        about = {"preference": f"for-{budgets[0]}", "allow_partial_search_results": False}
+        searches = [each for request in begun.requests() for each in (about, request)]
+        with answering():
+            told = await self._elastic.msearch(index=self._alias, searches=searches)
+        if any(each["status"] != 200 for each in told["responses"]):
+            raise Unavailable("The search index cannot be used now.")
+        return begun.answer(told["responses"])
 
     async def _search(self, request: Json, who: str) -> Mapping[str, Any]:
         with answering():

@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from runtime.adapters.elasticsearch.client import answering
 from runtime.adapters.elasticsearch.encoding import Json, encoded, mark, marked, put_version

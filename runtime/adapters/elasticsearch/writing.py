@@ -19,7 +19,7 @@ from runtime.adapters.elasticsearch.encoding import Json, mark
 from runtime.problem import Unavailable
 
 # Bytes of one bulk request, about.
-_LARGEST = 4_000_000
+_LARGEST = 900_000
 # While a rebuild switches nothing is written: it is tried again every so many seconds, at most so
 # often. A rebuild that has not switched by then is dead, and what it left is undone.
 _AGAIN, _TRIES = 0.02, 400
@@ -174,7 +174,7 @@ def _pieces(writes: Sequence[Write]) -> list[list[Write]]:
     pieces: list[list[Write]] = []
     size = _LARGEST
     for write in writes:
-        length = len(json.dumps(write.source)) if len(writes) > 100 else 0
+        length = len(json.dumps(write.source))
         if size + length > _LARGEST or not pieces:
             pieces.append([])
             size = 0
