@@ -33,6 +33,7 @@ PATIENCE = 20.0
 OPEN_WITHIN = 10.0
 # Connections at once: a server counts them too.
 _AT_ONCE = 4
+_SHAPE = "SMTP_URL: must be smtp://host:port or smtps://host:port"
 # For so many seconds /health/ready believes what it saw.
 _BELIEVED = 10.0
 # What an address is made of, as far as the command it stands in is concerned (RFC 5321, 4.1.2).
@@ -60,11 +61,11 @@ class _Server:
         """Raises SettingsError."""
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
-            host = port = None
+            raise SettingsError([_SHAPE]) from None
         if not host:
-            raise SettingsError(["SMTP_URL: must be smtp://host:port or smtps://host:port"])
+            raise SettingsError([_SHAPE])
         tls = parts.scheme == "smtps"
         user = None if parts.username is None else unquote(parts.username)
         password = None if parts.password is None else unquote(parts.password)

@@ -23,9 +23,9 @@ class Cached(Embedded):
         await super().open()
         self.prefix = redis_server.prefix()
         self.line = await Line.open(os.environ["REDIS_URL"], patience=2.0)
-        terms = {"prefix": self.prefix}
-        self.store = CachedStore(self.store, self.line, LocalFanout(), TABLES, **terms)
-        self.other = CachedStore(self.other, self.line, LocalFanout(), (), **terms)
+        line, fanout = self.line, LocalFanout()
+        self.store = CachedStore(self.store, line, fanout, TABLES, prefix=self.prefix)
+        self.other = CachedStore(self.other, line, fanout, (), prefix=self.prefix)
 
     async def close(self) -> None:
         """Closes them; Redis forgets by itself."""

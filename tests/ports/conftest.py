@@ -101,12 +101,11 @@ async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
     await platform.close()
 
 
-@pytest.fixture(params=searching.ADAPTERS)
+@pytest.fixture(params=_each(searching.ADAPTERS, {"elasticsearch": "elasticsearch"}))
 async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SearchIndex]:
     """Each search index in turn, empty."""
-    index = searching.ADAPTERS[request.param](tmp_path)
-    yield index
-    await index.close()
+    async with searching.ADAPTERS[request.param](tmp_path) as index:
+        yield index
 
 
 @pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.server("redis"))])

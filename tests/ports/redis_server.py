@@ -64,7 +64,7 @@ class OwnServer:
     def start(self) -> None:
         """Starts it."""
         self._process = subprocess.Popen(
-            f"{self._program} --port {self.port} --bind 127.0.0.1".split() + ["--save", ""],
+            [*f"{self._program} --port {self.port} --bind 127.0.0.1 --save".split(), ""],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )

@@ -1,4 +1,4 @@
-"""What a store with a cache in Redis promises: never behind, one load a stampede, and Redis gone."""
+"""What a cache in Redis promises: never behind, a stampede loads once, and Redis may go."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ QUICK = RateRule("quick", 20, 1)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> AsyncIterator[OwnServer]:
+def server(tmp_path: Path) -> Iterator[OwnServer]:
     server = OwnServer(tmp_path)
     server.start()
     yield server
@@ -78,6 +78,19 @@ async def test_it_is_the_verdict_that_one_process_gives(lines: tuple[Line, Line]
         assert told.retry_after == pytest.approx(expected.retry_after, abs=0.1)
 
 
+@pytest.mark.parametrize("factor", [1e-6, 1e6, 1e12])
+async def test_no_factor_is_too_small_or_too_large(
+    lines: tuple[Line, Line], factor: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = RedisLimits(lines[0], Limiter(factor))
+    for _ in range(3):
+        [verdict] = await limits.take(["a"], LOGIN)
+        assert verdict.allowed == (factor > 1 or verdict.remaining == 0)
+        if factor < 1:
+            break
+    assert not caplog.records
+
+
 async def test_calls_come_back_evenly_and_what_is_idle_leaves_nothing(
     lines: tuple[Line, Line],
 ) -> None:
@@ -86,9 +99,9 @@ async def test_calls_come_back_evenly_and_what_is_idle_leaves_nothing(
         pass
     async with asyncio.timeout(20):
         while not (await limits.take(["a"], QUICK))[0].allowed:
-            await asyncio.sleep(0.01)
+            pass
         while await lines[0].call("KEYS", "*"):
-            await asyncio.sleep(0.05)
+            pass
 
 
 @pytest.mark.parametrize("key", ["k" * 5000, "}{", "\ud800", "a\r\nDEL b"])

@@ -1,4 +1,4 @@
-"""What the SMTP mailer promises beyond the port: what a server says, and servers that are not there."""
+"""What the SMTP mailer promises beyond the port: what servers say, and those that are gone."""
 
 from __future__ import annotations
 
@@ -189,8 +189,8 @@ async def test_a_server_that_is_not_there_or_says_nothing_is_unavailable_in_time
         with pytest.raises(Unavailable):
             await mailer(port, patience=0.2).send(MAIL)
         assert await mailer(port, patience=0.2).check() is not None
+        url = f"smtp://ann:s3cret@127.0.0.1:{port}"
         with pytest.raises(SettingsError, match=r"SMTP_URL: the server does not answer"):
-            url = f"smtp://ann:s3cret@127.0.0.1:{port}"
             await SmtpMailer.open(url, "b@example.com", TurnableClock(), within=0.2)
     with pytest.raises(Unavailable):
         await mailer(port).send(MAIL)

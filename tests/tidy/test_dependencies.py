@@ -30,6 +30,7 @@ UNSEEN = {
     "asyncpg-stubs": "mypy",
     "bandit": "make audit",
     "coverage": "make coverage",
+    "elasticsearch-dsl": "another name of elasticsearch.dsl, which generated/index.py imports",
     "grpcio-tools": "protoc, run by the compiler",
     "httptools": "bench, as the protocol of the server of the peers",
     "mypy": "make check",

@@ -20,6 +20,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
@@ -212,7 +213,7 @@ class CachedStore:
         for at in range(0, len(items), _TOGETHER):
             some = items[at : at + _TOGETHER]
             asked = self._line.call("MGET", *(key for key, _ in some))
-            asked.add_done_callback(lambda done, some=some: _spread(done, some))
+            asked.add_done_callback(partial(_spread, some))
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -296,7 +297,7 @@ def _version(change: Update | Delete) -> int:
 
 
 def _spread(
-    done: asyncio.Future[Any], wanted: Sequence[tuple[str, asyncio.Future[bytes | None]]]
+    wanted: Sequence[tuple[str, asyncio.Future[bytes | None]]], done: asyncio.Future[Any]
 ) -> None:
     """Gives each its part of an MGET's answer, or all the error."""
     error = done.exception()

@@ -112,7 +112,7 @@ class RedisFanout(LocalFanout):
             made = connection(self._line.url, "fanout")
             try:
                 async with asyncio.timeout(2.0):
-                    await made.connect()
+                    await made.connect()  # type: ignore[no-untyped-call]  # redis-py types only some of it
                 if lost:
                     log.warning("the fan-out was cut off: its listeners resume from the store")
                     self._gap()

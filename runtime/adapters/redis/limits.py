@@ -7,6 +7,7 @@ allowance of a caller does not begin anew when Redis goes.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -20,10 +21,12 @@ log = logging.getLogger("runtime.redis")
 
 # Longer keys (an account's name, as somebody typed it) are sent as a hash, the same everywhere.
 _LONGEST_KEY = 128
+# Seconds between complaints.
+_QUIET = 60.0
 
 # Each key holds the µs at which it has its whole limit again, by Redis's own clock: those of
-# processes differ. Stops at the first key that has none left, as a process does. Answers four numbers
-# a key: allowed, remaining, and in µs until the whole limit is back and until one call is.
+# processes differ. Stops at the first key that has none left, as a process does. Answers four
+# numbers a key: allowed, remaining, and in µs until the whole limit is back and until one call is.
 _TAKE = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -39,7 +42,7 @@ for _, key in ipairs(KEYS) do
     return answer
   end
   full = full + cell
-  redis.call('SET', key, string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+  redis.call('SET', key, string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
   for _, each in ipairs({1, left / cell + 0.000001, full - now, 0}) do
     answer[#answer + 1] = math.floor(each)
   end
@@ -55,6 +58,7 @@ class RedisLimits:
         self._line = line
         self._local = local
         self._prefix = prefix
+        self._quiet_until = 0.0
 
     async def take(self, keys: Sequence[str], rule: RateRule) -> list[Verdict]:
         """Spends one call of each of `keys`, up to the first that has none left; one round trip.
@@ -71,7 +75,9 @@ class RedisLimits:
         except Gone:
             return self._alone(keys, rule)
         except ResponseError as error:  # out of memory, or a user that may not do this
-            log.warning("redis refuses to count: %s", error)
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + _QUIET
+                log.warning("redis refuses to count: %s", error)
             return self._alone(keys, rule)
         verdicts = [
             Verdict(bool(told[at]), told[at + 1], told[at + 2] / 1e6, told[at + 3] / 1e6)

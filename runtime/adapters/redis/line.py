@@ -66,7 +66,7 @@ def connection(url: str, name: str) -> AbstractConnection:
         socket_connect_timeout=2.0,
         client_name=f"budget-manager-{name}",
     )
-    made: AbstractConnection = pool.make_connection()
+    made: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py types only some of it
     return made
 
 
@@ -218,7 +218,7 @@ class Line:
         made = connection(self.url, "line")
         try:
             async with asyncio.timeout(2.0):
-                await made.connect()
+                await made.connect()  # type: ignore[no-untyped-call]  # redis-py types only some of it
                 await made.send_command("PING", check_health=False)
                 await made.read_response(disable_decoding=True)
         except BaseException:
