@@ -27,6 +27,7 @@ from handlers.auth import AuthHandlers
 from handlers.budget import BudgetHandlers
 from handlers.customer import CustomerHandlers
 from handlers.expense import ExpenseHandlers
+from handlers.live import IDENTITY
 from handlers.notification import NotificationHandlers
 from handlers.order import OrderHandlers
 from handlers.search import SearchHandlers
@@ -46,6 +47,7 @@ from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
 from runtime.gathered import GatheredStore
 from runtime.graphql.gateway import Gateway, Loader
+from runtime.graphql.hub import GraphHub
 from runtime.graphql.limits import Limits
 from runtime.ids import TypeIds
 from runtime.log import LogWriter, RequestLog, install
@@ -221,7 +223,20 @@ class Platform:
         self.ready = False
         self._rebuilding: asyncio.Task[None] | None = None
         self.bus = EmbeddedBus(database)
-        graphql = Gateway(Loader(lambda: _graphql(gate, Limits())), PROBLEMS, Limits(), metrics)
+        limits = Limits()
+        load = Loader(lambda: _graphql(gate, limits))
+        graphql = Gateway(load, PROBLEMS, limits, metrics)
+        self.graphql = GraphHub(
+            load=load,
+            gate=gate,
+            problems=PROBLEMS,
+            limits=limits,
+            limiter=limiter,
+            metrics=metrics,
+            log=RequestLog(log, settings.log_level),
+            fanout=fanout,
+            identity=IDENTITY,
+        )
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
         self.edge = Edge(
             router=routes(gate),
@@ -238,7 +253,7 @@ class Platform:
                 ready=lambda: self.ready,
             ),
             gateways={_GRAPHQL: graphql.routes},
-            sockets=Sockets({}, settings.cors_origins),
+            sockets=Sockets({_GRAPHQL: self.graphql}, settings.cors_origins),
             lifespan=self,
             limiter=limiter,
             documents=Documents(_TITLE, "/openapi.json"),
@@ -260,6 +275,7 @@ class Platform:
     async def start(self) -> None:
         """Begins to deliver events; ready when it returns."""
         await self.bus.start(self.consumers)
+        await self.graphql.start()
         if self.index.needs_rebuild:
             self._rebuilding = asyncio.create_task(self._rebuild())
         self.ready = True
@@ -276,11 +292,13 @@ class Platform:
     def drain(self) -> None:
         """Says that no new work is wanted, and ends what listens."""
         self.ready = False
+        self.graphql.close()
         self.fanout.close()
 
     async def stop(self) -> None:
         """Takes no new work, lets what runs end, and closes the stores."""
         self.drain()
+        await self.graphql.stop()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             await asyncio.gather(self._rebuilding, return_exceptions=True)

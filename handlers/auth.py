@@ -66,6 +66,7 @@ class AuthHandlers:
         self.revoke_session = sessions.revoke_session
         self.level_on_session = sessions.level_on_session
         self.identify = sessions.identify
+        self.resume = sessions.resume
         self.check_session = sessions.check_session
 
         tickets = SocketTickets(store=store, ids=ids, clock=clock, sessions=sessions)

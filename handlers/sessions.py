@@ -239,6 +239,11 @@ class Sessions:
         until = min(claims.expires_at, session.expires_at)
         return caller_for(user, session.id), (until - self._clock.now()).total_seconds()
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated."""
+        session, user = await self.standing(session_id)
+        return caller_for(user, session.id)
+
     async def check_session(self, *, session_id: str) -> SessionState:
         """Who is behind a session. Raises NotFound when it does not stand."""
         try:

@@ -48,6 +48,7 @@ class Call:
         "protocol",
         "rate",
         "request_id",
+        "session_id",
         "ticket",
         "token",
         "traceparent",
@@ -73,6 +74,9 @@ class Call:
         self.token = token
         # A one-time ticket in place of the token, where the operation takes one.
         self.ticket: str | None = None
+        # The session that signed a connection in: its later calls need no token as long as it
+        # stands. Only a protocol that has identified it sets this.
+        self.session_id: str | None = None
         self.address = address
         self.user_agent = user_agent
         self.traceparent = traceparent

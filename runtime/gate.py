@@ -47,6 +47,10 @@ class Identities(Protocol):
         """The caller that a one-time ticket was made for; good once. Raises Unauthenticated."""
         ...
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated once it has ended."""
+        ...
+
 
 class KnownTokens:
     """Tokens that were verified, by their text. Revocation forgets them."""
@@ -164,6 +168,8 @@ class Gate:
                 return caller
             if call.ticket is not None:
                 return await self._identities.redeem(call.ticket)
+            if call.session_id is not None:
+                return await self._identities.resume(call.session_id)
             raise Unauthenticated("Send an access token.")
         except Unauthenticated:
             self._count(call, address_key(call.address))
