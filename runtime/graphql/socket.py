@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("budget.graphql")
 
 # The protocol's codes, and RFC 6455's where it has none.
-AWAY, TOO_LARGE, SLOW = 1001, 1009, 1013
+AWAY, TOO_LARGE, FAULT, SLOW = 1001, 1009, 1011, 1013
 BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, WRONG_PROTOCOL = 4400, 4401, 4403, 4406
 TOO_LATE, ID_TAKEN, TOO_MANY, SILENT = 4408, 4409, 4429, 4499
 _REASONS = {
     AWAY: "The server stops",
     TOO_LARGE: "The message is too large",
+    FAULT: "Something failed inside",
     SLOW: "The client fell behind",
     BAD_MESSAGE: "Invalid message",
     UNAUTHORIZED: "Unauthorized",
@@ -71,11 +72,13 @@ class GraphSocket:
         "_heard",
         "_hub",
         "_initialised",
+        "_left",
         "_outbox",
         "_pinged",
         "_query",
         "_receive",
         "_running",
+        "_send",
         "_streams",
         "_task",
         "address",
@@ -88,7 +91,9 @@ class GraphSocket:
     def __init__(self, hub: GraphHub, scope: Scope, receive: Receive, send: Send) -> None:
         self._hub = hub
         self._receive = receive
-        self._outbox = Outbox(send)
+        self._send = send
+        self._outbox = Outbox(send, self._leave)
+        self._left = False
         self._headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self._query: bytes = scope.get("query_string", b"")
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -117,34 +122,51 @@ class GraphSocket:
                 if message["type"] == "websocket.receive" and not self.code:
                     await self._message(message.get("text"))
         except asyncio.CancelledError:
-            # Ours, where the client takes nothing any more; else the server's, as it stops.
-            if self.code != SLOW:
+            # Ours, as it is over; else the server's, as it stops.
+            if not self._left:
                 raise
+        except Exception:
+            logger.exception("a socket failed")
+            self.code, self._left = FAULT, True
         finally:
             running, self._running = self._running, {}
             for task in running.values():
                 task.cancel()
             await asyncio.gather(*running.values(), return_exceptions=True)
             self._outbox.drop()
+            if self._left:
+                await self._take_leave()
 
     def close(self, code: int) -> None:
         """Says goodbye after what waits to be sent."""
         if not self.code:
             self.code = code
             self._heard = monotonic()
-            self._outbox.close(code, _REASONS[code])
             for task in self._running.values():
                 if task is not asyncio.current_task():
                     task.cancel()
+            self._outbox.end()
+
+    def _leave(self) -> None:
+        """Waits for no more messages: while one is waited for, the server sends no close."""
+        if self._task is not None and not self._left:
+            self._left = True
+            self._task.cancel()
+
+    async def _take_leave(self) -> None:
+        # Without a close the server keeps the connection, though nobody serves it any more. Of a
+        # client that takes nothing it goes when the client does.
+        goodbye = {"type": "websocket.close", "code": self.code, "reason": _REASONS[self.code]}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._send(goodbye)
 
     def beat(self, now: float) -> None:
         """What time asks for, once a second: a sign-in, a ping, an end."""
         stuck = self._outbox.stuck(now) > (_FAREWELL if self.code else _PATIENCE)
         if stuck or (self.code and now - self._heard > 2 * _FAREWELL):
-            # It does not read, so it cannot be told.
-            self.code = SLOW
-            if self._task is not None:
-                self._task.cancel()
+            self.code = self.code or SLOW
+            self._leave()
         elif self.code:
             pass
         elif not self._acknowledged:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 from runtime.rest import Send
 
@@ -17,11 +17,13 @@ MOST = 64
 class Outbox:
     """The sending half of a socket. An idle one has no task: 5,000 of them are mostly idle."""
 
-    __slots__ = ("_closed", "_room", "_send", "_sending", "_waiting", "since")
+    __slots__ = ("_closed", "_emptied", "_room", "_send", "_sending", "_waiting", "since")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, emptied: Callable[[], None]) -> None:
         self._send = send
-        self._waiting: deque[dict[str, Any]] = deque()
+        # Called when all is sent that was put before the end.
+        self._emptied = emptied
+        self._waiting: deque[str] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._room: asyncio.Event | None = None
         self._closed = False
@@ -30,7 +32,7 @@ class Outbox:
 
     @property
     def closed(self) -> bool:
-        """Whether a close was put: nothing goes out after it."""
+        """Whether it has ended: nothing that is put now goes out."""
         return self._closed
 
     async def put(self, text: str) -> None:
@@ -44,14 +46,16 @@ class Outbox:
     def put_now(self, text: str) -> None:
         """Sends a frame that must not wait: one of the few that the server sends by itself."""
         if not self._closed:
-            self._add({"type": "websocket.send", "text": text})
+            self._waiting.append(text)
+            if self._sending is None:
+                self._sending = asyncio.get_running_loop().create_task(self._drain())
 
-    def close(self, code: int, reason: str) -> None:
-        """Closes the socket after what waits; a second time nothing happens."""
-        if not self._closed:
-            self._add({"type": "websocket.close", "code": code, "reason": reason})
-            self._closed = True
-            self._wake()
+    def end(self) -> None:
+        """Takes nothing more; what waits is still sent."""
+        self._closed = True
+        self._wake()
+        if self._sending is None:
+            self._emptied()
 
     def drop(self) -> None:
         """Sends no more: the client is gone, or takes nothing."""
@@ -65,17 +69,15 @@ class Outbox:
         """For how many seconds the client has not taken the frame that is being sent."""
         return now - self.since if self.since else 0.0
 
-    def _add(self, message: dict[str, Any]) -> None:
-        self._waiting.append(message)
-        if self._sending is None:
-            self._sending = asyncio.get_running_loop().create_task(self._drain())
-
     async def _drain(self) -> None:
         try:
             while self._waiting:
                 self.since = monotonic()
-                await self._send(self._waiting.popleft())
+                text = self._waiting.popleft()
+                await self._send({"type": "websocket.send", "text": text})
                 self._wake()
+            if self._closed:
+                self._emptied()
         except asyncio.CancelledError:
             if not self._closed:
                 raise
