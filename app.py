@@ -10,9 +10,9 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from generated import operations
 from generated.errors import PROBLEMS
@@ -48,6 +48,7 @@ from runtime.gate import Gate, KnownTokens
 from runtime.gathered import GatheredStore
 from runtime.graphql.gateway import Gateway, Loader
 from runtime.graphql.hub import GraphHub
+from runtime.graphql.known import read_known
 from runtime.graphql.limits import Limits
 from runtime.ids import TypeIds
 from runtime.log import LogWriter, RequestLog, install
@@ -62,6 +63,9 @@ from runtime.ratelimit import Limiter
 from runtime.settings import Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
+
+if TYPE_CHECKING:
+    from runtime.graphql.engine import Engine
 
 logger = logging.getLogger("budget.app")
 T = TypeVar("T")
@@ -223,8 +227,10 @@ class Platform:
         self.ready = False
         self._rebuilding: asyncio.Task[None] | None = None
         self.bus = EmbeddedBus(database)
-        limits = Limits()
-        load = Loader(lambda: _graphql(gate, limits))
+        limits = Limits(introspection=settings.graphql_introspection)
+        documents = read_known(settings.graphql_documents)
+        only = settings.graphql_only_documents
+        load = Loader(lambda: _graphql(gate, limits, documents, only))
         graphql = Gateway(load, PROBLEMS, limits, metrics)
         self.graphql = GraphHub(
             load=load,
@@ -344,7 +350,7 @@ def _event(envelope: Envelope) -> Any:
     return EVENTS[envelope.type].decode(envelope)
 
 
-def _graphql(gate: Gate, limits: Limits) -> Any:
+def _graphql(gate: Gate, limits: Limits, documents: Mapping[str, str], only: bool) -> Engine:
     """What answers GraphQL; Strawberry and graphql-core are loaded for it alone."""
     from generated.graphql import BINDINGS, schema
     from generated.inputs import INPUTS
@@ -352,7 +358,7 @@ def _graphql(gate: Gate, limits: Limits) -> Any:
     from runtime.graphql.resolve import Fields
 
     fields = Fields(gate, BINDINGS, INPUTS)
-    return Engine(schema()._schema, fields, PROBLEMS, limits, {}, only_known=False)
+    return Engine(schema()._schema, fields, PROBLEMS, limits, documents, only_known=only)
 
 
 def _interpreter(gate: Gate) -> Any:
