@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -53,6 +53,8 @@ from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
 from runtime.gathered import GatheredStore
 from runtime.graphql.gateway import Gateway, Loader
+from runtime.graphql.hub import GraphHub
+from runtime.graphql.known import read_known
 from runtime.graphql.limits import Limits
 from runtime.ids import TypeIds
 from runtime.log import LogWriter, RequestLog, install
@@ -71,6 +73,7 @@ from runtime.websocket.hub import Hub
 
 if TYPE_CHECKING:
     from apart import Apart
+    from runtime.graphql.engine import Engine
     from runtime.grpc.server import GrpcServer
 
 logger = logging.getLogger("budget.app")
@@ -306,7 +309,22 @@ class Platform:
         self._known = known
         self._following: asyncio.Task[None] | None = None
         self._rebuilding: asyncio.Task[None] | None = None
-        graphql = Gateway(Loader(lambda: _graphql(gate, Limits())), PROBLEMS, Limits(), metrics)
+        limits = Limits(introspection=settings.graphql_introspection)
+        documents = read_known(settings.graphql_documents)
+        only = settings.graphql_only_documents
+        load = Loader(lambda: _graphql(gate, limits, documents, only))
+        graphql = Gateway(load, PROBLEMS, limits, metrics)
+        self.graphql = GraphHub(
+            load=load,
+            gate=gate,
+            problems=PROBLEMS,
+            limits=limits,
+            limiter=limiter,
+            metrics=metrics,
+            log=RequestLog(log, settings.log_level),
+            fanout=fanout,
+            identity=IDENTITY,
+        )
         self.monitor = Monitor(json.loads(_SPEC.read_bytes()), settings.monitor_rate, metrics.drift)
         self.hub = Hub(
             frames=FRAMES,
@@ -334,7 +352,9 @@ class Platform:
                 ready=lambda: self.ready,
             ),
             gateways={_GRAPHQL: graphql.routes},
-            sockets=Sockets({"/": self.hub, "/ws": self.hub}, settings.cors_origins),
+            sockets=Sockets(
+                {"/": self.hub, "/ws": self.hub, _GRAPHQL: self.graphql}, settings.cors_origins
+            ),
             lifespan=self,
             limiter=limiter,
             documents=Documents(_TITLE, "/openapi.json"),
@@ -410,6 +430,7 @@ class Platform:
         """Begins to deliver events; ready when it returns."""
         await self.backends.start(self.consumers)
         await self.hub.start()
+        await self.graphql.start()
         self._following = asyncio.create_task(self._follow_identity())
         if self.backends.index.needs_rebuild:
             self._rebuilding = asyncio.create_task(self._rebuild())
@@ -440,11 +461,13 @@ class Platform:
         """Says that no new work is wanted, and ends what listens."""
         self.ready = False
         self.hub.close()
+        self.graphql.close()
         self.fanout.close()
 
     async def stop(self) -> None:
         """Takes no new work, lets what runs end, and closes the stores."""
         self.drain()
+        await self.graphql.stop()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             await asyncio.gather(self._rebuilding, return_exceptions=True)
@@ -501,7 +524,7 @@ def _event(envelope: Envelope) -> Any:
     return EVENTS[envelope.type].decode(envelope)
 
 
-def _graphql(gate: Gate, limits: Limits) -> Any:
+def _graphql(gate: Gate, limits: Limits, documents: Mapping[str, str], only: bool) -> Engine:
     """What answers GraphQL; Strawberry and graphql-core are loaded for it alone."""
     from generated.graphql import BINDINGS, schema
     from generated.inputs import INPUTS
@@ -509,7 +532,7 @@ def _graphql(gate: Gate, limits: Limits) -> Any:
     from runtime.graphql.resolve import Fields
 
     fields = Fields(gate, BINDINGS, INPUTS)
-    return Engine(schema()._schema, fields, PROBLEMS, limits, {}, only_known=False)
+    return Engine(schema()._schema, fields, PROBLEMS, limits, documents, only_known=only)
 
 
 def _interpreter(gate: Gate) -> Any:

@@ -4,32 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from runtime.problem import MethodNotAllowed, Problem, ProblemKind
 from runtime.rest import PROBLEM_JSON, Header, Response
-
-
-def problem_document(
-    problems: Mapping[str, ProblemKind], problem: Problem, request_id: str
-) -> dict[str, Any]:
-    """The RFC 9457 document that `problem` is; `problems` is the contract's table."""
-    kind = problems.get(problem.code) or problems["internal"]
-    document: dict[str, Any] = {
-        "type": f"/docs/problems#{kind.code}",
-        "title": kind.title,
-        "status": kind.status,
-        "code": kind.code,
-        "requestId": request_id,
-    }
-    if problem.detail:
-        document["detail"] = problem.detail
-    if problem.errors:
-        document["errors"] = [
-            {"pointer": error.pointer, "code": error.code, "message": error.message}
-            for error in problem.errors
-        ]
-    return document
 
 
 def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> Response:

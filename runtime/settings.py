@@ -62,6 +62,9 @@ class Settings:
     log_level: str = "info"
     rate_limit_factor: float = 1.0
     monitor_rate: float = 0.001
+    graphql_introspection: bool = True
+    graphql_documents: Path | None = None
+    graphql_only_documents: bool = False
     mail_from: str = "budget-manager@localhost"
     mongo_db_uri: str | None = field(default=None, repr=False)
     postgres_url: str | None = field(default=None, repr=False)
@@ -114,6 +117,13 @@ class Settings:
                 "RATE_LIMIT_FACTOR", variables.read_factor, cls.rate_limit_factor
             ),
             monitor_rate=get("MONITOR_RATE", variables.read_share, cls.monitor_rate),
+            graphql_introspection=get(
+                "GRAPHQL_INTROSPECTION", variables.read_switch, cls.graphql_introspection
+            ),
+            graphql_documents=get("GRAPHQL_DOCUMENTS", Path, None),
+            graphql_only_documents=get(
+                "GRAPHQL_ONLY_DOCUMENTS", variables.read_switch, cls.graphql_only_documents
+            ),
             mail_from=get("MAIL_FROM", variables.read_mail_address, cls.mail_from),
             mongo_db_uri=get("MONGO_DB_URI", variables.read_url("mongodb", "mongodb+srv"), None),
             postgres_url=get("POSTGRES_URL", variables.read_url("postgresql", "postgres"), None),
@@ -144,6 +154,8 @@ class Settings:
             get.faults.append("GRPC_PORT: is the same as PORT")
         if (settings.grpc_tls_cert is None) != (settings.grpc_tls_key is None):
             get.faults.append("GRPC_TLS_CERT, GRPC_TLS_KEY: both or neither must be set")
+        if settings.graphql_only_documents and settings.graphql_documents is None:
+            get.faults.append("GRAPHQL_ONLY_DOCUMENTS: needs GRAPHQL_DOCUMENTS")
         servers = [name for name in BACKENDS if get.text(name)]
         if servers and not get.text("JWT_SECRET"):
             # Processes may share a server; a secret that each makes for itself would part them.

@@ -125,6 +125,13 @@ def read_share(text: str) -> float:
     return number
 
 
+def read_switch(text: str) -> bool:
+    """On or off."""
+    if text.lower() not in ("true", "false"):
+        raise FaultyVariable("must be true or false")
+    return text.lower() == "true"
+
+
 def read_mail_address(text: str) -> str:
     """A mail address, as far as can be told by its shape."""
     if not _ADDRESS.fullmatch(text):

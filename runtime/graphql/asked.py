@@ -1,4 +1,4 @@
-"""A GraphQL request as it was asked, before anything is known of the schema."""
+"""A GraphQL request as it was asked, and its answer: nothing here knows of the schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.problem import InvalidInput
+from runtime.call import Call
+from runtime.problem import InvalidInput, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Asker:
     address: str
     traceparent: str
     user_agent: str = ""
+    # Of a socket that has signed in: its session stands for a token.
+    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,19 @@ class Asked:
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     document_id: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """The text of a GraphQL response, and what HTTP should say of it.
+
+    `executed`: there is a `data` entry. `problem` is why there is none.
+    """
+
+    text: str
+    executed: bool
+    problem: Problem | None = None
+    calls: list[Call] = field(default_factory=list)
 
 
 def read_asked(body: Any) -> Asked:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, OperationType
 from graphql.execution.values import VariableValues, get_variable_values
 
-from runtime.call import Call
-from runtime.graphql.asked import Asked, Asker
+from runtime.graphql.asked import Answer, Asked, Asker
 from runtime.graphql.documents import Document, Documents, Refused
 from runtime.graphql.errors import ErrorWriter
 from runtime.graphql.execute import Execution, Outcome
@@ -34,19 +33,6 @@ _TELLING = (401, 429)
 
 
 @dataclass(slots=True)
-class Answer:
-    """The text of a GraphQL response, and what HTTP should say of it.
-
-    `executed`: there is a `data` entry. `problem` is why there is none.
-    """
-
-    text: str
-    executed: bool
-    problem: Problem | None = None
-    calls: list[Call] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Prepared:
     """A request that may be executed."""
 
@@ -54,6 +40,11 @@ class Prepared:
     variables: VariableValues
     resolver: Resolver
     execution: Execution
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is a subscription."""
+        return self.plan.operation.operation is OperationType.SUBSCRIPTION
 
 
 class Engine:
@@ -79,14 +70,24 @@ class Engine:
 
     async def answer(self, asked: Asked, asker: Asker, *, safe: bool = False) -> Answer:
         """The answer to a query or a mutation. `safe`: mutations are not taken, as by GET."""
+        prepared = await self.ready(asked, asker, safe=safe)
+        if isinstance(prepared, Answer):
+            return prepared
+        if prepared.streams:
+            streams = Refused(*_said("Subscriptions are answered over graphql-transport-ws."))
+            return self._refusal(streams, asker.request_id, prepared.resolver)
+        return await self.execute(prepared, asker)
+
+    async def ready(self, asked: Asked, asker: Asker, *, safe: bool = False) -> Prepared | Answer:
+        """What may be executed; else the answer that says why not."""
         resolver = Resolver(self.fields, asker)
         try:
-            prepared = await self.prepare(asked, resolver, safe=safe)
+            return await self._prepared(asked, resolver, safe)
         except Refused as refused:
-            return self.refusal(refused, asker.request_id, resolver)
-        if prepared.plan.operation.operation is OperationType.SUBSCRIPTION:
-            streams = Refused(*_said("Subscriptions are answered over graphql-transport-ws."))
-            return self.refusal(streams, asker.request_id, resolver)
+            return self._refusal(refused, asker.request_id, resolver)
+
+    async def execute(self, prepared: Prepared, asker: Asker) -> Answer:
+        """The answer to a query or a mutation that was prepared."""
         execution = prepared.execution
         try:
             if len(prepared.plan.selection.fields) == 1:
@@ -96,12 +97,11 @@ class Engine:
                     outcome = await execution.run()
         except TimeoutError:
             late = DeadlineExceeded("It took longer than allowed.", retry_after=1)
-            return self.refusal(
-                Refused(late, [GraphQLError(late.detail)]), asker.request_id, resolver
-            )
+            over = Refused(late, [GraphQLError(late.detail)])
+            return self._refusal(over, asker.request_id, prepared.resolver)
         return self._told(outcome, prepared, asker.request_id)
 
-    async def prepare(self, asked: Asked, resolver: Resolver, *, safe: bool = False) -> Prepared:
+    async def _prepared(self, asked: Asked, resolver: Resolver, safe: bool) -> Prepared:
         """Reads the document and the variables. Raises Refused."""
         document = self.documents.get(self._text(asked))
         operation = document.operation(asked.operation_name)
@@ -154,7 +154,7 @@ class Engine:
             document.plans[key] = found
         return found
 
-    def refusal(self, refused: Refused, request_id: str, resolver: Resolver) -> Answer:
+    def _refusal(self, refused: Refused, request_id: str, resolver: Resolver) -> Answer:
         """The answer to a request that is not executed."""
         entries = [
             self.errors.request_entry(error, refused.problem, request_id)
@@ -168,7 +168,7 @@ class Engine:
         calls = prepared.resolver.calls
         if not failures:
             return Answer(f'{{"data":{outcome.data}}}', True, None, calls)
-        errors = json.dumps(self.entries(outcome, request_id), separators=(",", ":"))
+        errors = self._errors(outcome, request_id)
         first = failures[0][0]
         if (
             outcome.data == "null"
@@ -180,12 +180,23 @@ class Engine:
             return Answer(f'{{"errors":{errors}}}', False, first, calls)
         return Answer(f'{{"errors":{errors},"data":{outcome.data}}}', True, None, calls)
 
-    def entries(self, outcome: Outcome, request_id: str) -> list[dict[str, Any]]:
-        """`errors` of what failed."""
-        return [
+    async def event(self, prepared: Prepared, asker: Asker, value: Any) -> str:
+        """The text of the result that one event of a subscription is."""
+        resolver = Resolver(self.fields, asker)
+        execution = Execution(prepared.plan, resolver, prepared.variables)
+        execution.check_cost(self.limits)
+        outcome = await execution.event(value)
+        if not outcome.failures:
+            return f'{{"data":{outcome.data}}}'
+        errors = self._errors(outcome, asker.request_id)
+        return f'{{"errors":{errors},"data":{outcome.data}}}'
+
+    def _errors(self, outcome: Outcome, request_id: str) -> str:
+        entries = [
             self.errors.entry(error, request_id, nodes, path)
             for error, nodes, path in outcome.failures
         ]
+        return json.dumps(entries, separators=(",", ":"))
 
 
 def _said(message: str) -> tuple[Problem, list[GraphQLError]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from graphql import GraphQLError, Node, get_location
 
 from runtime.problem import Internal, InvalidInput, Problem, ProblemKind
-from runtime.refusal import problem_document
+from runtime.refusal import document
 
 logger = logging.getLogger("budget.graphql")
 
@@ -74,7 +75,7 @@ class ErrorWriter:
         """`code` for GraphQL's clients, `problem` as REST answers it."""
         told: dict[str, Any] = {
             "code": self._kind(problem).graphql,
-            "problem": problem_document(self._problems, problem, request_id),
+            "problem": json.loads(document(self._problems, problem, request_id)),
         }
         if problem.retry_after is not None:
             told["retryAfter"] = max(1, int(problem.retry_after + 0.999))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from runtime.graphql.limits import Limits
 from runtime.graphql.plan import Field, Introspected, Operated, Plan, Selection
 from runtime.graphql.resolve import Resolver
+from runtime.problem import InvalidInput
 
 Path = tuple[str | int, ...]
 # An object, and where it is in the answer.
@@ -123,15 +124,23 @@ class Execution:
 
     async def event(self, value: Any) -> Outcome:
         """The outcome of one event of a subscription."""
-        each = self._plan.selection.fields[0]
+        each = self.subscribed
         text = await self._written(each, value)
         self.outcome.data = "null" if text is None else f'{{"{each.key}":{text}}}'
         return self.outcome
 
-    def begin(self) -> tuple[Operated, Any]:
-        """The field of a subscription, and what gives its events."""
-        each = next(f for f in self._plan.selection.fields if isinstance(f, Operated))
-        return each, self._resolver.begin(each.binding, self._values[each])
+    @property
+    def subscribed(self) -> Operated:
+        """The one field of a subscription. Raises InvalidInput where a condition left it out."""
+        for each in self._plan.selection.fields:
+            if isinstance(each, Operated):
+                return each
+        raise InvalidInput("Nothing is subscribed to.")
+
+    async def begin(self) -> AsyncGenerator[Any, None]:
+        """The events of a subscription. Raises the refusal as a Problem."""
+        each = self.subscribed
+        return await self._resolver.begin(each.binding, self._values[each])
 
     async def _root(self, each: Field) -> str | None:
         """The text of a field at the root; None where nothing can stand there."""

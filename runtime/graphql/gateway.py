@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from runtime.graphql.asked import Asked, Asker, read_asked
+from runtime.graphql.asked import Answer, Asked, Asker, read_asked
 from runtime.graphql.limits import Limits
 from runtime.metrics import Metrics
 from runtime.problem import (
@@ -26,11 +26,11 @@ from runtime.problem import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from runtime.refusal import problem_document, refusal
+from runtime.refusal import document, refusal
 from runtime.rest import Header, Request, Response, bearer
 
 if TYPE_CHECKING:
-    from runtime.graphql.engine import Answer, Engine
+    from runtime.graphql.engine import Engine
 
 RESPONSE_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -160,10 +160,10 @@ class Gateway:
     def _refused(self, request: Request, media: str, problem: Problem) -> Response:
         """A request that never came to a document."""
         kind = self._problems.get(problem.code) or self._problems["internal"]
-        document = problem_document(self._problems, problem, request.request_id)
+        told = json.loads(document(self._problems, problem, request.request_id))
         entry = {
             "message": problem.detail or kind.title,
-            "extensions": {"code": kind.graphql, "problem": document},
+            "extensions": {"code": kind.graphql, "problem": told},
         }
         text = json.dumps({"errors": [entry]}, separators=(",", ":")).encode()
         response = self._problem_response(request, media, problem, text)

@@ -94,6 +94,7 @@ class Resolver:
             traceparent=asker.traceparent,
             user_agent=asker.user_agent if operation.write else "",
         )
+        call.session_id = asker.session_id
         self.calls.append(call)
         await self._fields.gate.admit(call)
         return call

@@ -88,13 +88,15 @@ def test_all_faults_are_listed_at_once_and_none_quotes_its_value() -> None:
         "LOG_LEVEL": "hunter2",
         "RATE_LIMIT_FACTOR": "0",
         "MONITOR_RATE": "nan",
+        "GRAPHQL_INTROSPECTION": "hunter2",
+        "GRAPHQL_ONLY_DOCUMENTS": "hunter2",
         "MAIL_FROM": "hunter2",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://hunter2",
         **dict.fromkeys(BACKENDS, "hunter2://u:hunter2@localhost"),
         **{name: "hunter2:hunter2" for name in VARIABLES if name.endswith("_SERVICE")},
     }
     found = faults(bad)
-    assert set(found) == set(VARIABLES) - {"DATA_DIR"}
+    assert set(found) == set(VARIABLES) - {"DATA_DIR", "GRAPHQL_DOCUMENTS"}
     assert not any("hunter2" in message for message in found.values())
     assert "entry 2" in found["CORS_ORIGINS"]
     assert "entry 3" in found["CORS_ORIGINS"]
