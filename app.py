@@ -190,7 +190,13 @@ class Platform:
             transaction=self.transaction,
         )
         watches = Watches(budget=self.budget, notification=self.notification)
-        internals = Internals(auth=self.auth, budget=self.budget)
+        internals = Internals(
+            auth=self.auth,
+            budget=self.budget,
+            expense=self.expense,
+            search=self.search,
+            task=self.task,
+        )
         limiter = Limiter(settings.rate_limit_factor)
         self.metrics = metrics = Metrics()
         self.gate = gate = Gate(

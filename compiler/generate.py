@@ -10,6 +10,7 @@ from compiler.emit import (
     grpc,
     inputs,
     models,
+    nginx,
     openapi,
     rest,
     services,
@@ -21,7 +22,20 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, tables, inputs, rest, values, grpc)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    tables,
+    inputs,
+    rest,
+    values,
+    grpc,
+    nginx,
+)
 
 
 # How the emitters call the package that they write into.

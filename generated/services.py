@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from generated.models import (
         AcceptInvitationInput,
+        AccountIdentity,
         Authentication,
         Balance,
         Budget,
@@ -55,11 +56,13 @@ if TYPE_CHECKING:
         Expense,
         ExpenseId,
         ExpenseInput,
+        ExpenseList,
         ExpensePage,
         ExpenseQuery,
         ExpenseSearchResult,
         ExpenseUpdate,
         ImportReport,
+        IndexSize,
         InvitationInput,
         LoginInput,
         MailedTokenInput,
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
         TaskInput,
         TaskKind,
         TaskPage,
+        TaskParameters,
         TaskStatus,
         Transaction,
         TransactionId,
@@ -210,6 +214,12 @@ class AuthInternals(Protocol):
 
     async def check_session(self, *, session_id: str) -> SessionState:
         """NOT_FOUND when the session is revoked or expired."""
+        ...
+
+    async def describe_account(self, *, user_id: str) -> AccountIdentity:
+        """The account as it is now: whose task is run, whom a mail may go to. NOT_FOUND when it is
+        gone.
+        """
         ...
 
     async def redeem_socket_ticket(self, *, ticket: str) -> SessionState:
@@ -483,6 +493,18 @@ class ExpenseLevels(Protocol):
         ...
 
 
+class ExpenseInternals(Protocol):
+    """What the other services ask the expense service."""
+
+    async def find_expenses(self, *, ids: list[str]) -> ExpenseList:
+        """Those of the expenses that exist."""
+        ...
+
+    async def scan_expenses(self, *, after: str | None = None) -> ExpenseList:
+        """The expenses of everybody behind an id, by id; none when there are no more."""
+        ...
+
+
 class ExpenseConsumers(Protocol):
     """The events that the expense service takes."""
 
@@ -670,6 +692,14 @@ class SearchService(Protocol):
         ...
 
 
+class SearchInternals(Protocol):
+    """What the other services ask the search service."""
+
+    async def rebuild_index(self) -> IndexSize:
+        """Builds the index anew, and answers when it has."""
+        ...
+
+
 class SearchConsumers(Protocol):
     """The events that the search service takes."""
 
@@ -722,6 +752,14 @@ class TaskLevels(Protocol):
 
     async def level_on_task(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Task (owner); None when it does not exist for the caller."""
+        ...
+
+
+class TaskInternals(Protocol):
+    """What the other services ask the task service."""
+
+    async def queue_task(self, *, input: TaskParameters, kind: TaskKind, owner_id: str) -> Task:
+        """Queues a task for its owner."""
         ...
 
 
@@ -827,6 +865,9 @@ class Internals:
 
     auth: AuthInternals
     budget: BudgetInternals
+    expense: ExpenseInternals
+    search: SearchInternals
+    task: TaskInternals
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ BACKENDS = (
     "ELASTIC_SEARCH_URL",
     "SMTP_URL",
 )
+# Where a process does not run all services, what these keep in common is on servers.
+SHARED = ("KAFKA_BROKER", "RABBITMQ_URL", "REDIS_URL", "JWT_SECRET")
 # They too need something built for them, but are no servers that the platform keeps its state in.
 EXPORTERS = ("OTEL_EXPORTER_OTLP_ENDPOINT",)
 
@@ -70,6 +72,16 @@ class Settings:
     elastic_search_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     otel_exporter_otlp_endpoint: str | None = field(default=None, repr=False)
+    # Where the services of other processes answer by gRPC, when this one does not run them.
+    auth_service: str = "auth:50051"
+    budget_service: str = "budget:50051"
+    expense_service: str = "expense:50051"
+    customer_service: str = "customer:50051"
+    order_service: str = "order:50051"
+    transaction_service: str = "transaction:50051"
+    search_service: str = "search:50051"
+    notification_service: str = "notification:50051"
+    task_service: str = "task:50051"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -114,6 +126,19 @@ class Settings:
             otel_exporter_otlp_endpoint=get(
                 "OTEL_EXPORTER_OTLP_ENDPOINT", variables.read_url("http", "https"), None
             ),
+            auth_service=get("AUTH_SERVICE", variables.read_target, cls.auth_service),
+            budget_service=get("BUDGET_SERVICE", variables.read_target, cls.budget_service),
+            expense_service=get("EXPENSE_SERVICE", variables.read_target, cls.expense_service),
+            customer_service=get("CUSTOMER_SERVICE", variables.read_target, cls.customer_service),
+            order_service=get("ORDER_SERVICE", variables.read_target, cls.order_service),
+            transaction_service=get(
+                "TRANSACTION_SERVICE", variables.read_target, cls.transaction_service
+            ),
+            search_service=get("SEARCH_SERVICE", variables.read_target, cls.search_service),
+            notification_service=get(
+                "NOTIFICATION_SERVICE", variables.read_target, cls.notification_service
+            ),
+            task_service=get("TASK_SERVICE", variables.read_target, cls.task_service),
         )
         if settings.port and settings.port == settings.grpc_port:
             get.faults.append("GRPC_PORT: is the same as PORT")
@@ -132,6 +157,17 @@ class Settings:
     def configured_backends(self) -> tuple[str, ...]:
         """The variables of the real servers that are set; without any, everything is embedded."""
         return tuple(name for name in BACKENDS if getattr(self, name.lower()) is not None)
+
+    def require_shared(self) -> None:
+        """Refuses a process that runs some services only without what all of them must share."""
+        missing = [name for name in SHARED if getattr(self, name.lower()) is None]
+        if missing:
+            raise SettingsError(
+                [
+                    f"{name}: must be set where a process runs some of the services only"
+                    for name in missing
+                ]
+            )
 
     def require_adapters(self, built: Collection[str]) -> None:
         """Refuses what is set but not `built`: else data meant for it would silently stay here."""

@@ -203,6 +203,14 @@ def read_url(*schemes: str) -> Callable[[str], str]:
     return parse_url
 
 
+def read_target(text: str) -> str:
+    """Another process's gRPC: a host and its port."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or not 0 < int(match[1]) <= 65535:
+        raise FaultyVariable("must be host:port")
+    return text
+
+
 def read_brokers(text: str) -> str:
     """Kafka's bootstrap servers."""
     for part in text.split(","):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from generated.grpc import enums
 from generated.models import (
     AccessLevel,
+    AccountIdentity,
     Authentication,
     Balance,
     Budget,
@@ -34,12 +35,14 @@ from generated.models import (
     CustomerPage,
     Expense,
     ExpenseHit,
+    ExpenseList,
     ExpensePage,
     ExpenseSearchResult,
     Highlight,
     ImportReport,
     ImportRow,
     ImportStatus,
+    IndexSize,
     InputError,
     MemberRole,
     MonthFacet,
@@ -78,6 +81,19 @@ from runtime.scalar import instant
 
 if TYPE_CHECKING:
     from generated.grpc import budget_pb2
+
+
+def account_identity(message: budget_pb2.AccountIdentity) -> AccountIdentity:
+    """The AccountIdentity in a message."""
+    return assemble(
+        AccountIdentity,
+        {
+            "email": message.email,
+            "email_verified": message.email_verified,
+            "role": member(Role, enums.ROLE_NAMES, message.role),
+            "user_id": message.user_id,
+        },
+    )
 
 
 def authentication(message: budget_pb2.Authentication) -> Authentication:
@@ -356,6 +372,11 @@ def expense_hit(message: budget_pb2.ExpenseHit) -> ExpenseHit:
     )
 
 
+def expense_list(message: budget_pb2.ExpenseList) -> ExpenseList:
+    """The ExpenseList in a message."""
+    return assemble(ExpenseList, {"items": [expense(each) for each in message.items]})
+
+
 def expense_page(message: budget_pb2.ExpensePage) -> ExpensePage:
     """The ExpensePage in a message."""
     return assemble(
@@ -422,6 +443,11 @@ def import_row(message: budget_pb2.ImportRow) -> ImportRow:
             "status": member(ImportStatus, enums.IMPORT_STATUS_NAMES, message.status),
         },
     )
+
+
+def index_size(message: budget_pb2.IndexSize) -> IndexSize:
+    """The IndexSize in a message."""
+    return assemble(IndexSize, {"expenses": message.expenses})
 
 
 def input_error(message: budget_pb2.InputError) -> InputError:

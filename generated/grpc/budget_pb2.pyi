@@ -495,6 +495,8 @@ WATCHES_FIELD_NUMBER: int
 watches: _descriptor.FieldDescriptor
 SENDS_FIELD_NUMBER: int
 sends: _descriptor.FieldDescriptor
+DEADLINE_FIELD_NUMBER: int
+deadline: _descriptor.FieldDescriptor
 
 class Rule(_message.Message):
     __slots__ = ("min_length", "max_length", "pattern", "minimum", "maximum", "min_items", "max_items", "unique_items", "format", "required")
@@ -2152,3 +2154,59 @@ class CheckSessionRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class DescribeAccountRequest(_message.Message):
+    __slots__ = ("user_id",)
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    def __init__(self, user_id: _Optional[str] = ...) -> None: ...
+
+class AccountIdentity(_message.Message):
+    __slots__ = ("user_id", "email", "role", "email_verified")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_VERIFIED_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    email: str
+    role: Role
+    email_verified: bool
+    def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., email_verified: _Optional[bool] = ...) -> None: ...
+
+class FindExpensesRequest(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ScanExpensesRequest(_message.Message):
+    __slots__ = ("after",)
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    def __init__(self, after: _Optional[str] = ...) -> None: ...
+
+class ExpenseList(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[Expense]
+    def __init__(self, items: _Optional[_Iterable[_Union[Expense, _Mapping[str, object]]]] = ...) -> None: ...
+
+class QueueTaskRequest(_message.Message):
+    __slots__ = ("owner_id", "kind", "input")
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    owner_id: str
+    kind: TaskKind
+    input: TaskParameters
+    def __init__(self, owner_id: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., input: _Optional[_Union[TaskParameters, _Mapping[str, object]]] = ...) -> None: ...
+
+class RebuildIndexRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class IndexSize(_message.Message):
+    __slots__ = ("expenses",)
+    EXPENSES_FIELD_NUMBER: _ClassVar[int]
+    expenses: int
+    def __init__(self, expenses: _Optional[int] = ...) -> None: ...

@@ -15,10 +15,13 @@ from generated.services import (
     BudgetInternals,
     BudgetService,
     CustomerService,
+    ExpenseInternals,
     ExpenseService,
     NotificationService,
     OrderService,
+    SearchInternals,
     SearchService,
+    TaskInternals,
     TaskService,
     TransactionService,
 )
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from generated.models import (
         AcceptInvitationInput,
+        AccountIdentity,
         Authentication,
         Balance,
         Budget,
@@ -55,11 +59,13 @@ if TYPE_CHECKING:
         Expense,
         ExpenseId,
         ExpenseInput,
+        ExpenseList,
         ExpensePage,
         ExpenseQuery,
         ExpenseSearchResult,
         ExpenseUpdate,
         ImportReport,
+        IndexSize,
         InvitationInput,
         LoginInput,
         MailedTokenInput,
@@ -93,6 +99,7 @@ if TYPE_CHECKING:
         TaskInput,
         TaskKind,
         TaskPage,
+        TaskParameters,
         TaskStatus,
         Transaction,
         TransactionId,
@@ -300,6 +307,15 @@ class AuthClient(AuthService, AuthInternals):
             operations.CHECK_SESSION,
         )
         return answers.session_state(message)
+
+    async def describe_account(self, *, user_id: str) -> AccountIdentity:
+        message = await self._remote.ask_inside(
+            "/budget.v1.IdentityService/DescribeAccount",
+            budget_pb2.DescribeAccountRequest(user_id=user_id),
+            budget_pb2.AccountIdentity,
+            operations.DESCRIBE_ACCOUNT,
+        )
+        return answers.account_identity(message)
 
     async def redeem_socket_ticket(self, *, ticket: str) -> SessionState:
         message = await self._remote.ask_inside(
@@ -575,7 +591,7 @@ class CustomerClient(CustomerService):
         return answers.customer(message)
 
 
-class ExpenseClient(ExpenseService):
+class ExpenseClient(ExpenseService, ExpenseInternals):
     """The expense service of another process."""
 
     def __init__(self, remote: Remote) -> None:
@@ -720,6 +736,24 @@ class ExpenseClient(ExpenseService):
             call,
         )
         return answers.expense(message)
+
+    async def find_expenses(self, *, ids: list[str]) -> ExpenseList:
+        message = await self._remote.ask_inside(
+            "/budget.v1.ExpenseSourceService/FindExpenses",
+            budget_pb2.FindExpensesRequest(ids=ids),
+            budget_pb2.ExpenseList,
+            operations.FIND_EXPENSES,
+        )
+        return answers.expense_list(message)
+
+    async def scan_expenses(self, *, after: str | None = None) -> ExpenseList:
+        message = await self._remote.ask_inside(
+            "/budget.v1.ExpenseSourceService/ScanExpenses",
+            budget_pb2.ScanExpensesRequest(after=after),
+            budget_pb2.ExpenseList,
+            operations.SCAN_EXPENSES,
+        )
+        return answers.expense_list(message)
 
 
 class NotificationClient(NotificationService):
@@ -932,7 +966,7 @@ class OrderClient(OrderService):
         return answers.order(message)
 
 
-class SearchClient(SearchService):
+class SearchClient(SearchService, SearchInternals):
     """The search service of another process."""
 
     def __init__(self, remote: Remote) -> None:
@@ -969,8 +1003,17 @@ class SearchClient(SearchService):
         )
         return answers.suggestion_list(message)
 
+    async def rebuild_index(self) -> IndexSize:
+        message = await self._remote.ask_inside(
+            "/budget.v1.IndexService/RebuildIndex",
+            budget_pb2.RebuildIndexRequest(),
+            budget_pb2.IndexSize,
+            operations.REBUILD_INDEX,
+        )
+        return answers.index_size(message)
 
-class TaskClient(TaskService):
+
+class TaskClient(TaskService, TaskInternals):
     """The task service of another process."""
 
     def __init__(self, remote: Remote) -> None:
@@ -1035,6 +1078,17 @@ class TaskClient(TaskService):
             budget_pb2.RetryTaskRequest(id=id, idempotency_key=call.idempotency_key),
             budget_pb2.Task,
             call,
+        )
+        return answers.task(message)
+
+    async def queue_task(self, *, input: TaskParameters, kind: TaskKind, owner_id: str) -> Task:
+        message = await self._remote.ask_inside(
+            "/budget.v1.TaskQueueService/QueueTask",
+            budget_pb2.QueueTaskRequest(
+                owner_id=owner_id, kind=enums.TASK_KIND[kind], input=writing.task_parameters(input)
+            ),
+            budget_pb2.Task,
+            operations.QUEUE_TASK,
         )
         return answers.task(message)
 

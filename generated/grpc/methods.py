@@ -319,17 +319,41 @@ METHODS: dict[str, Method] = {
         reading.update_expense_request,
         packing_once(writing.expense),
     ),
+    "/budget.v1.ExpenseSourceService/FindExpenses": Internal(
+        operations.FIND_EXPENSES,
+        budget_pb2.FindExpensesRequest,
+        reading.find_expenses_request,
+        packing(writing.expense_list),
+    ),
+    "/budget.v1.ExpenseSourceService/ScanExpenses": Internal(
+        operations.SCAN_EXPENSES,
+        budget_pb2.ScanExpensesRequest,
+        reading.scan_expenses_request,
+        packing(writing.expense_list),
+    ),
     "/budget.v1.IdentityService/CheckSession": Internal(
         operations.CHECK_SESSION,
         budget_pb2.CheckSessionRequest,
         reading.check_session_request,
         packing(writing.session_state),
     ),
+    "/budget.v1.IdentityService/DescribeAccount": Internal(
+        operations.DESCRIBE_ACCOUNT,
+        budget_pb2.DescribeAccountRequest,
+        reading.describe_account_request,
+        packing(writing.account_identity),
+    ),
     "/budget.v1.IdentityService/RedeemSocketTicket": Internal(
         operations.REDEEM_SOCKET_TICKET,
         budget_pb2.RedeemSocketTicketRequest,
         reading.redeem_socket_ticket_request,
         packing(writing.session_state),
+    ),
+    "/budget.v1.IndexService/RebuildIndex": Internal(
+        operations.REBUILD_INDEX,
+        budget_pb2.RebuildIndexRequest,
+        reading.rebuild_index_request,
+        packing(writing.index_size),
     ),
     "/budget.v1.NotificationService/Chat": Converse(
         operations.LIST_CHAT_MESSAGES,
@@ -454,6 +478,12 @@ METHODS: dict[str, Method] = {
         budget_pb2.SuggestExpensesRequest,
         reading.suggest_expenses_request,
         packing(writing.suggestion_list),
+    ),
+    "/budget.v1.TaskQueueService/QueueTask": Internal(
+        operations.QUEUE_TASK,
+        budget_pb2.QueueTaskRequest,
+        reading.queue_task_request,
+        packing_once(writing.task),
     ),
     "/budget.v1.TaskService/CancelTask": Unary(
         operations.CANCEL_TASK,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generated.grpc import enums
-from generated.models import Role
+from generated.grpc import answers, enums
+from generated.models import Role, TaskKind
 from runtime.grpc.fields import member
 
 if TYPE_CHECKING:
@@ -431,6 +431,11 @@ def delete_order_request(message: budget_pb2.DeleteOrderRequest) -> dict[str, An
     return values
 
 
+def describe_account_request(message: budget_pb2.DescribeAccountRequest) -> dict[str, Any]:
+    """The handler's arguments."""
+    return {"user_id": message.user_id}
+
+
 def export_expenses_request(message: budget_pb2.ExportExpensesRequest) -> dict[str, Any]:
     """The arguments, by the handler's names."""
     values: dict[str, Any] = {}
@@ -441,6 +446,11 @@ def export_expenses_request(message: budget_pb2.ExportExpensesRequest) -> dict[s
     if message.HasField("to"):
         values["to"] = message.to
     return values
+
+
+def find_expenses_request(message: budget_pb2.FindExpensesRequest) -> dict[str, Any]:
+    """The handler's arguments."""
+    return {"ids": list(message.ids)}
 
 
 def fix_budget_currency_request(message: budget_pb2.FixBudgetCurrencyRequest) -> dict[str, Any]:
@@ -770,6 +780,20 @@ def mark_notification_read_request(
     return values
 
 
+def queue_task_request(message: budget_pb2.QueueTaskRequest) -> dict[str, Any]:
+    """The handler's arguments."""
+    return {
+        "owner_id": message.owner_id,
+        "kind": member(TaskKind, enums.TASK_KIND_NAMES, message.kind),
+        "input": answers.task_parameters(message.input) if message.HasField("input") else None,
+    }
+
+
+def rebuild_index_request(message: budget_pb2.RebuildIndexRequest) -> dict[str, Any]:
+    """The handler's arguments."""
+    return {}
+
+
 def redeem_socket_ticket_request(message: budget_pb2.RedeemSocketTicketRequest) -> dict[str, Any]:
     """The handler's arguments."""
     return {"ticket": message.ticket}
@@ -856,6 +880,11 @@ def revoke_session_request(message: budget_pb2.RevokeSessionRequest) -> dict[str
     if message.HasField("version"):
         values["if_version"] = message.version
     return values
+
+
+def scan_expenses_request(message: budget_pb2.ScanExpensesRequest) -> dict[str, Any]:
+    """The handler's arguments."""
+    return {"after": message.after if message.HasField("after") else None}
 
 
 def search_expenses_request(message: budget_pb2.SearchExpensesRequest) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from runtime.scalar import rfc3339
 if TYPE_CHECKING:
     from generated.models import (
         AcceptInvitationInput,
+        AccountIdentity,
         Authentication,
         Balance,
         Budget,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Expense,
         ExpenseHit,
         ExpenseInput,
+        ExpenseList,
         ExpensePage,
         ExpenseQuery,
         ExpenseSearchResult,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         Highlight,
         ImportReport,
         ImportRow,
+        IndexSize,
         InputError,
         InvitationInput,
         LoginInput,
@@ -89,6 +92,16 @@ if TYPE_CHECKING:
 def accept_invitation_input(value: AcceptInvitationInput) -> budget_pb2.AcceptInvitationInput:
     """AcceptInvitationInput as it travels."""
     return budget_pb2.AcceptInvitationInput(token=value.token, invitation_id=value.invitation_id)
+
+
+def account_identity(value: AccountIdentity) -> budget_pb2.AccountIdentity:
+    """AccountIdentity as it travels."""
+    return budget_pb2.AccountIdentity(
+        user_id=value.user_id,
+        email=value.email,
+        role=enums.ROLE[value.role],
+        email_verified=value.email_verified,
+    )
 
 
 def authentication(value: Authentication) -> budget_pb2.Authentication:
@@ -347,6 +360,11 @@ def expense_input(value: ExpenseInput) -> budget_pb2.ExpenseInput:
     )
 
 
+def expense_list(value: ExpenseList) -> budget_pb2.ExpenseList:
+    """ExpenseList as it travels."""
+    return budget_pb2.ExpenseList(items=[expense(each) for each in value.items])
+
+
 def expense_page(value: ExpensePage) -> budget_pb2.ExpensePage:
     """ExpensePage as it travels."""
     return budget_pb2.ExpensePage(
@@ -423,6 +441,11 @@ def import_row(value: ImportRow) -> budget_pb2.ImportRow:
         id=value.id,
         errors=[input_error(each) for each in value.errors],
     )
+
+
+def index_size(value: IndexSize) -> budget_pb2.IndexSize:
+    """IndexSize as it travels."""
+    return budget_pb2.IndexSize(expenses=value.expenses)
 
 
 def input_error(value: InputError) -> budget_pb2.InputError:
