@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from runtime.gate import Gate
+from runtime.grpc.incoming import Incoming
 from runtime.grpc.methods import (
     Collect,
     Converse,
@@ -45,6 +46,7 @@ class Methods(grpc.GenericRpcHandler):
         self._answering = answering
         self._desk = desk
         self._streams = Streams(gate, inputs, desk)
+        self._incoming = Incoming(gate, inputs, desk)
         self._handlers = {path: self._handler(method) for path, method in methods.items()}
 
     def service(
@@ -55,7 +57,7 @@ class Methods(grpc.GenericRpcHandler):
 
     def _handler(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         # Without (de)serializers messages come and go as bytes.
-        streams = self._streams
+        streams, incoming = self._streams, self._incoming
         match method:
             case Unary():
                 return grpc.unary_unary_rpc_method_handler(self._unary(method))
@@ -66,11 +68,11 @@ class Methods(grpc.GenericRpcHandler):
             case Watch():
                 return grpc.unary_stream_rpc_method_handler(streams.watch(method))
             case Collect():
-                return grpc.stream_unary_rpc_method_handler(streams.collect(method))
+                return grpc.stream_unary_rpc_method_handler(incoming.collect(method))
             case Converse():
-                return grpc.stream_stream_rpc_method_handler(streams.converse(method))
+                return grpc.stream_stream_rpc_method_handler(incoming.converse(method))
             case File(takes=True):
-                return grpc.stream_unary_rpc_method_handler(streams.take_file(method))
+                return grpc.stream_unary_rpc_method_handler(incoming.take_file(method))
             case File():
                 return grpc.unary_stream_rpc_method_handler(streams.give_file(method))
 

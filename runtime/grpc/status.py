@@ -162,7 +162,7 @@ def understood(
     message: type[Message],
 ) -> Problem:
     """The Problem that another service has refused with; `refusals` are by code."""
-    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+    trailers = dict(error.trailing_metadata() or ())
     raw = trailers.get(PROBLEM)
     if isinstance(raw, bytes):
         try:

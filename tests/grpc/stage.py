@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from generated.grpc.budget_pb2 import Problem
 from runtime.grpc.server import GrpcServer
 from runtime.grpc.status import DETAILS, PROBLEM
+from runtime.grpc.trust import Vouchers
 from tests.rest.world import Account, World
 
 PACKAGE = "budget.v1"
@@ -27,6 +28,8 @@ class Stage(World):
     async def open(self) -> None:
         """Starts the platform, and listens."""
         await super().open()
+        settings = self.platform.settings
+        self.vouchers = Vouchers(settings.signing_secret(), self.platform.clock)
         self.rpcs: GrpcServer = self.platform.rpcs()
         await self.rpcs.start()
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.rpcs.port}")

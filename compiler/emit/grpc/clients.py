@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compiler.emit.grpc.methods import gives_file, path_of, takes_file
-from compiler.emit.grpc.protos import ProtoField, Protos
-from compiler.emit.grpc.values import Values, put
+from compiler.emit.grpc.protos import ProtoField, Protos, put
+from compiler.emit.grpc.values import Values
 from compiler.emit.lines import Module, literal
 from compiler.emit.services import internal_head
 from compiler.emit.types import Argument, arguments, operations_of, result

@@ -109,10 +109,9 @@ class _Methods:
         known, pb = self._operation(operation), self._pb(rpc.request)
         if rpc.client_stream:
             return self._collect(operation, rpc, known, pb)
-        read = self._read(rpc.request)
+        read, pack = self._read(rpc.request), self._pack(rpc.response, empty=empty)
         if operation.internal:
-            return f"{self._kind('Internal')}({known}, {pb}, {read}, {self._pack(rpc.response, empty=empty)})"
-        pack = self._pack(rpc.response, empty=empty)
+            return f"{self._kind('Internal')}({known}, {pb}, {read}, {pack})"
         if not rpc.server_stream:
             return f"{self._kind('Unary')}({known}, {pb}, {read}, {pack})"
         watch = self.watches.get(operation.id)

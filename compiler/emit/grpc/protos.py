@@ -6,15 +6,17 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from subprocess import run
 
 from google.protobuf import descriptor_pb2
 
 from compiler import naming
-from compiler.ir import Contract
+from compiler.emit.lines import literal
+from compiler.ir import Contract, Operation, Rpc
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
@@ -159,3 +161,24 @@ def _packaged(text: str, own: set[str]) -> str:
     for module in own:
         text = text.replace(f"\nimport {module} as ", f"\nfrom generated.grpc import {module} as ")
     return text
+
+
+def rpcs(contract: Contract) -> Iterator[tuple[Operation | None, Rpc]]:
+    """Every rpc, with its operation; None for those that watch."""
+    for operation in contract.operations:
+        if operation.rpc is not None:
+            yield operation, operation.rpc
+    for stream in contract.streams:
+        yield None, stream.rpc
+
+
+def got(owner: str, field: str) -> str:
+    """The expression that reads a field; `from` is no attribute in Python."""
+    return f"getattr({owner}, {literal(field)})" if iskeyword(field) else f"{owner}.{field}"
+
+
+def put(values: list[tuple[str, str]]) -> str:
+    """Keyword arguments of a message."""
+    plain = [f"{name}={value}" for name, value in values if not iskeyword(name)]
+    odd = [f"{literal(name)}: {value}" for name, value in values if iskeyword(name)]
+    return ", ".join([*plain, *([f"**{{{', '.join(odd)}}}"] if odd else [])])

@@ -1,16 +1,16 @@
 """`grpc/enums.py`, `reading.py`, `writing.py` and `answers.py`: messages and what they mean.
 
-Reading turns a request into the values that REST's JSON would hold, so that one set of bounds judges
-both. Writing turns models into messages; answers turns messages into models again, for clients.
+Reading turns a request into the values that REST's JSON would hold, so that one set of bounds
+judges both. Writing turns models into messages; answers turns messages into models again, for
+clients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from keyword import iskeyword
+from collections.abc import Callable
 
 from compiler import naming
-from compiler.emit.grpc.protos import ProtoField, ProtoMessage, Protos
+from compiler.emit.grpc.protos import ProtoField, ProtoMessage, Protos, got, put, rpcs
 from compiler.emit.lines import Module, literal
 from compiler.emit.types import Names, success_media
 from compiler.ir import Contract, Field, Operation, Rpc, Type
@@ -21,27 +21,6 @@ def emit(contract: Contract, protos: Protos) -> dict[str, str]:
     values = Values(contract, protos)
     modules = (values.enums(), values.reading(), values.writing(), values.answers())
     return {module.path: module.text() for module in modules}
-
-
-def rpcs(contract: Contract) -> Iterator[tuple[Operation | None, Rpc]]:
-    """Every rpc, with its operation; None for those that watch."""
-    for operation in contract.operations:
-        if operation.rpc is not None:
-            yield operation, operation.rpc
-    for stream in contract.streams:
-        yield None, stream.rpc
-
-
-def got(owner: str, field: str) -> str:
-    """The expression that reads a field; `from` is no attribute in Python."""
-    return f"getattr({owner}, {literal(field)})" if iskeyword(field) else f"{owner}.{field}"
-
-
-def put(values: list[tuple[str, str]]) -> str:
-    """Keyword arguments of a message."""
-    plain = [f"{name}={value}" for name, value in values if not iskeyword(name)]
-    odd = [f"{literal(name)}: {value}" for name, value in values if iskeyword(name)]
-    return ", ".join([*plain, *([f"**{{{', '.join(odd)}}}"] if odd else [])])
 
 
 class Values:
