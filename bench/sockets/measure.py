@@ -97,9 +97,7 @@ def _broadcast(server: Server, admin: str, crowd: subprocess.Popen[str]) -> list
     body = {"title": f"Broadcast {time.time_ns()}", "body": "To whoever is there. " * 5}
     signed = {"authorization": f"Bearer {admin}"}
     began = time.perf_counter()
-    status, _, answer = server.ask(
-        "POST", "/api/notifications", signed, json.dumps(body).encode()
-    )
+    status, _, answer = server.ask("POST", "/api/notifications", signed, json.dumps(body).encode())
     assert status == 201, answer
     told = _answer(crowd)
     assert "heard" in told, told
