@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from base64 import b64encode
+from functools import partial
 from os import urandom
 from typing import cast
 
@@ -80,14 +81,10 @@ class Crowd:
         """Opens `count` sockets, every `deaf`th of which will not read; none for 0."""
         loop = asyncio.get_running_loop()
         for start in range(0, count, _AT_ONCE):
-            made = [
-                loop.create_connection(
-                    lambda number=number: Member(self, deaf=bool(deaf) and number % deaf == 0),
-                    "127.0.0.1",
-                    self.port,
-                )
-                for number in range(start, min(count, start + _AT_ONCE))
-            ]
+            made = []
+            for number in range(start, min(count, start + _AT_ONCE)):
+                make = partial(Member, self, deaf=bool(deaf) and number % deaf == 0)
+                made.append(loop.create_connection(make, "127.0.0.1", self.port))
             members = [member for _, member in await asyncio.gather(*made)]
             await asyncio.gather(*(member.ready for member in members))
             self.members += members

@@ -134,8 +134,8 @@ class Socket:
             self._task.cancel()
 
     async def _take_leave(self) -> None:
-        # Without a close the server keeps the connection, though nobody serves it any more. A client
-        # that takes nothing is not told, and its connection goes when it does.
+        # Without a close the server keeps the connection, though nobody serves it any more. Of a
+        # client that takes nothing it goes when the client does.
         reason = self._hub.frames.close_codes.get(self.code, "")
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL):
