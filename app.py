@@ -403,6 +403,7 @@ async def run(settings: Settings, *, interpreted: bool = False) -> None:
             settings.port,
             start=platform.start,
             drain=platform.drain,
+            part=platform.hub.part,
             stop=platform.stop,
             ready=ready,
         )

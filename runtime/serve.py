@@ -76,12 +76,14 @@ async def serve(
     *,
     start: Callable[[], Awaitable[None]],
     drain: Callable[[], None],
+    part: Callable[[], Awaitable[None]],
     stop: Callable[[], Awaitable[None]],
     ready: Callable[[], None],
 ) -> None:
     """Serves until SIGTERM or SIGINT; then takes no new work, lets open requests end, and stops.
 
-    `drain` comes first of the three: it ends the streams, which would else never end.
+    `drain` comes first: it ends the streams, which would else never end. Then `part` waits until
+    the sockets' clients know, as the server lets go of their connections at once when it stops.
     """
     check_port(host, port)
     many_files()
@@ -112,6 +114,7 @@ async def serve(
         waiting.cancel()
         if not serving.done():
             drain()
+            await part()
             server.stop()
             await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
         await stop()

@@ -146,14 +146,18 @@ class Hub:
         for socket in tuple(self._sockets):
             socket.close(AWAY)
 
-    async def stop(self) -> None:
-        """Waits until the clients are gone, for a while."""
+    async def part(self) -> None:
+        """Tells every client that the server stops, and waits until they are gone, for a while."""
         self.close()
         if self._sockets:
             self._nobody_here.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL):
                     await self._nobody_here.wait()
+
+    async def stop(self) -> None:
+        """Parts with whoever is left, and ends."""
+        await self.part()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
