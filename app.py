@@ -628,6 +628,7 @@ async def run(
             settings.port,
             start=start,
             drain=drain,
+            part=platform.hub.part,
             stop=stop,
             ready=ready,
         )

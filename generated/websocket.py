@@ -206,6 +206,7 @@ TOPICS: dict[str, Topic] = {
 CLOSE_CODES: dict[int, str] = {
     1000: "The client is done.",
     1001: "The server stops; come back.",
+    1011: "The server failed.",
     4400: "A frame that is no frame.",
     4401: "No identity, or no longer one.",
     4408: "No pong within 30 s.",

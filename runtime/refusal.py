@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from runtime.problem import MethodNotAllowed, Problem, ProblemKind
 from runtime.rest import PROBLEM_JSON, Header, Response
@@ -24,5 +25,20 @@ def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: s
 
 
 def document(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> bytes:
-    """The same in JSON."""
-    return json.dumps(problem_document(problems, problem, request_id)).encode()
+    """The problem in JSON, as every protocol that speaks JSON tells it."""
+    kind = problems.get(problem.code) or problems["internal"]
+    told: dict[str, Any] = {
+        "type": f"/docs/problems#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "code": kind.code,
+        "requestId": request_id,
+    }
+    if problem.detail:
+        told["detail"] = problem.detail
+    if problem.errors:
+        told["errors"] = [
+            {"pointer": error.pointer, "code": error.code, "message": error.message}
+            for error in problem.errors
+        ]
+    return json.dumps(told).encode()

@@ -137,7 +137,7 @@ class Hub:
 
     async def start(self) -> None:
         """Begins to watch the clock, and who signs out."""
-        for work in (self._beat(), self._hear()):
+        for work in (self._watch_the_clock(), self._hear()):
             self._spawn(work)
 
     def close(self) -> None:
@@ -146,14 +146,18 @@ class Hub:
         for socket in tuple(self._sockets):
             socket.close(AWAY)
 
-    async def stop(self) -> None:
-        """Waits until the clients are gone, for a while."""
+    async def part(self) -> None:
+        """Tells every client that the server stops, and waits until they are gone, for a while."""
         self.close()
         if self._sockets:
             self._nobody_here.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL):
                     await self._nobody_here.wait()
+
+    async def stop(self) -> None:
+        """Parts with whoever is left, and ends."""
+        await self.part()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,12 +167,15 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _beat(self) -> None:
+    async def _watch_the_clock(self) -> None:
         while True:
             await asyncio.sleep(_BEAT)
-            now = monotonic()
-            for socket in tuple(self._sockets):
-                socket.beat(now)
+            self.beat(monotonic())
+
+    def beat(self, now: float) -> None:
+        """Does what time asks for, as of `now` (of the monotonic clock)."""
+        for socket in tuple(self._sockets):
+            socket.beat(now)
 
     async def _hear(self) -> None:
         """Has the sockets of whoever signed out or changed ask anew; after a gap, all of them."""

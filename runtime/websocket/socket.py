@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
@@ -27,6 +28,8 @@ from runtime.websocket.subscription import Subscription
 if TYPE_CHECKING:
     from runtime.websocket.hub import Hub
 
+logger = logging.getLogger("budget.websocket")
+
 # Bytes of a frame, and seconds (contract).
 _LARGEST = 64 * 1024
 _SIGN_IN = 10.0
@@ -38,8 +41,8 @@ _MOST_SUBSCRIPTIONS = 100
 # An acknowledgement's id where the client signed in as it connected (contract).
 _AS_IT_CONNECTED = "signIn"
 
-BYE, AWAY, NO_FRAME, NOBODY, SILENT, SLOW, TOO_LARGE, TOO_MANY = (
-    *(1000, 1001, 4400, 4401, 4408, 4409, 4413, 4429),
+AWAY, FAULT, NO_FRAME, NOBODY, SILENT, SLOW, TOO_LARGE, TOO_MANY = (
+    *(1001, 1011, 4400, 4401, 4408, 4409, 4413, 4429),
 )
 
 
@@ -48,7 +51,6 @@ class Socket:
 
     __slots__ = (
         "_answers_pings",
-        "_deaf",
         "_handshake",
         "_heard",
         "_hub",
@@ -80,8 +82,6 @@ class Socket:
         # Why it closes; 0 while it is open.
         self.code = 0
         self._left = False
-        # Whether it takes nothing any more, and so cannot be told either.
-        self._deaf = False
 
     # --- its life ---------------------------------------------------------------------------------
 
@@ -109,12 +109,15 @@ class Socket:
             # Ours, as it is over; else the server's, as it stops.
             if not self._left:
                 raise
+        except Exception:
+            logger.exception("a socket failed")
+            self.code, self._left = FAULT, True
         finally:
             subscriptions, self._subscriptions = self._subscriptions, {}
             for subscription in subscriptions.values():
                 await subscription.close()
             self._outbox.drop()
-            if self._left and not self._deaf:
+            if self._left:
                 await self._take_leave()
 
     def close(self, code: int) -> None:
@@ -131,6 +134,8 @@ class Socket:
             self._task.cancel()
 
     async def _take_leave(self) -> None:
+        # Without a close the server keeps the connection, though nobody serves it any more. Of a
+        # client that takes nothing it goes when the client does.
         reason = self._hub.frames.close_codes.get(self.code, "")
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL):
@@ -142,7 +147,6 @@ class Socket:
             self.code and now - self._heard > 2 * _FAREWELL
         ):
             self.code = self.code or SLOW
-            self._deaf = True
             self._leave()
         elif self.code:
             pass
@@ -151,7 +155,7 @@ class Socket:
                 problem = Unauthenticated(f"Sign in within {_SIGN_IN:.0f} seconds.")
                 self._outbox.put_now(self._hub.error(problem, self._hub.request_id()))
                 self.close(NOBODY)
-        elif self._pinged > self._heard and self._answers_pings:
+        elif self._pinged and self._answers_pings:
             if now - self._pinged > _PATIENCE:
                 self.close(SILENT)
         elif now - max(self._heard, self._pinged) > _SILENCE:
@@ -175,7 +179,7 @@ class Socket:
     # --- frames -----------------------------------------------------------------------------------
 
     async def _frame(self, text: str | None) -> None:
-        self._heard = monotonic()
+        self._heard, self._pinged = monotonic(), 0.0
         try:
             if text is None:
                 raise NoFrame("A frame is a text, not bytes.")
