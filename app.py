@@ -65,8 +65,8 @@ T = TypeVar("T")
 _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
-# The variables that have an adapter, and what it brings for `doctor` and `migrate`; a server without
-# a check of its own is only tried for connections.
+# The variables that have an adapter, and what that brings for `doctor` and `migrate`; a server that
+# has no check of its own is only tried for connections.
 ADAPTERS: tuple[str, ...] = ()
 SERVER_CHECKS: dict[str, ServerCheck] = {}
 MIGRATIONS: dict[str, Migration] = {}
