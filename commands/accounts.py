@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
@@ -104,6 +103,9 @@ async def _export(world: Platform, email: str, to: Path, *, secrets: bool) -> di
     if user is None:
         raise shell.Refused(f"no account has the address {email}")
     await settle(world)
+    retrying = len(await world.inspection.retrying(1000)) + len(await world.bus.dead_letters())
+    if retrying:
+        shell.note(f"{retrying} events retry or were given up: what they bring may be missing")
     export = AccountExport(world.stores, user, secrets=secrets)
     now = world.clock.now()
     if str(to) == "-":
@@ -161,7 +163,7 @@ async def _import(world: Platform, path: Path, keep_role: bool, *, dry_run: bool
         "told": outcome.told,
         "faults": [
             {"line": f.line, "pointer": f.pointer, "message": f.message, "text": str(f)}
-            for f in source.faults
+            for f in sorted(source.faults, key=lambda fault: fault.line)
         ],
         "moreFaults": source.more,
     }
@@ -172,6 +174,8 @@ async def settle(world: Platform, types: set[str] | None = None) -> None:
 
     Beside a server more keeps coming; that is not waited for. Refuses what retries or was given up.
     """
+    import asyncio
+
     from runtime.scalar import rfc3339
 
     began = rfc3339(world.clock.now())

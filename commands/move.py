@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -159,6 +158,8 @@ async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
 
 async def _unserved(ends: Ends) -> None:
     """Refuses where a server answers; over a data folder its lock tells that."""
+    import asyncio
+
     for settings, name in ((ends.from_, ends.source), (ends.to, ends.target)):
         if settings.configured_backends() and settings.port:
             try:
@@ -175,6 +176,8 @@ async def _unserved(ends: Ends) -> None:
 
 async def _drain(platform: Platform, name: str, within: float, *, leave: bool) -> None:
     """Waits until every event has had its effect: what is on its way cannot be moved."""
+    import asyncio
+
     until = time.monotonic() + within
     await platform.bus.drained(within)
     while True:
