@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,7 +52,7 @@ def export_account(
 
 
 def import_account(
-    file: Annotated[Path, typer.Argument(help="What `export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="What `export` wrote; - is stdin.")],
     keep_role: Annotated[
         bool, typer.Option("--keep-role", help="Also make a staff account one of staff here.")
     ] = False,
@@ -131,7 +131,7 @@ async def _import(world: Platform, path: Path, keep_role: bool, *, dry_run: bool
     from commands.account_file import AccountFile
     from commands.account_import import INTERRUPTED, AccountImport, leftovers
 
-    with path.open("rb") as file:
+    with _opened(path) as file:
         source = AccountFile(file)
         work = AccountImport(world, source, keep_role=keep_role)
         taken = await work.check()
@@ -167,6 +167,18 @@ async def _import(world: Platform, path: Path, keep_role: bool, *, dry_run: bool
         ],
         "moreFaults": source.more,
     }
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file; stdin as a file, since it is read twice."""
+    if str(path) != "-":
+        return path.open("rb")
+    import shutil
+    import tempfile
+
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 # the caller closes it
+    shutil.copyfileobj(sys.stdin.buffer, file)
+    return file
 
 
 async def settle(world: Platform, types: set[str] | None = None) -> None:

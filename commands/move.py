@@ -124,7 +124,7 @@ def _oldest_key() -> int:
 
 
 async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
-    from commands.moving import Differs, move
+    from commands.moving import Differs, Inhabited, move
 
     await _unserved(ends)
     with landing(ends) as (to, resume):
@@ -147,6 +147,11 @@ async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
                 raise shell.Refused(
                     f"what is in {ends.target} is not what {ends.source} holds; run it again:\n"
                     f"{differs}"
+                ) from None
+            except Inhabited as strangers:
+                raise shell.Refused(
+                    f"{ends.target} was served since the last move: {strangers} there that "
+                    f"{ends.source} does not have; empty it first, if they are of no use"
                 ) from None
             indexed = await target.search.rebuild()
             if indexed != moved.tallies["expenses"].count:

@@ -50,6 +50,10 @@ class Differs(Exception):
     """The copy is not what the source holds; each line names a kind and both figures."""
 
 
+class Inhabited(Exception):
+    """The unfinished copy has accounts that the source has not: it was served meanwhile."""
+
+
 @dataclass(slots=True)
 class Tally:
     """How many rows, and a digest of them that does not depend on their order.
@@ -127,12 +131,14 @@ async def taken(side: Side) -> list[str]:
 async def move(
     source: Side, target: Side, *, since: int, resume: bool, progress: Progress
 ) -> Moved:
-    """Copies everything, then reads the copy back. Raises Differs.
+    """Copies everything, then reads the copy back. Raises Differs, Inhabited.
 
     `since`: the oldest idempotency record that is taken, in ms. `resume`: the target holds what an
     earlier run left; else it must be empty. `progress` is told of each table's rows.
     """
     moved = Moved()
+    if resume:
+        await _need_no_strangers(source, target)
     for table in ordered():
         stores = (source.stores[table.service], target.stores[table.service])
         if resume:
@@ -145,6 +151,16 @@ async def move(
             _count(moved.keys, service, records)
     _compare(moved, await tallied(target, since))
     return moved
+
+
+async def _need_no_strangers(source: Side, target: Side) -> None:
+    """Raises Inhabited: what people made there since would be taken out as if it were a rest."""
+    strangers = 0
+    async for page in _pages(target.stores["auth"], UserRecord):
+        known = await source.stores["auth"].get_many(UserRecord, [user.id for user in page])
+        strangers += len(page) - len(known)
+    if strangers:
+        raise Inhabited(f"{strangers} account{'s' * (strangers > 1)}")
 
 
 async def _withdraw(table: Table[Any], source: Store, target: Store) -> None:
