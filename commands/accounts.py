@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,7 +52,7 @@ def export_account(
 
 
 def import_account(
-    file: Annotated[Path, typer.Argument(help="What `export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="What `export` wrote; - is stdin.")],
     keep_role: Annotated[
         bool, typer.Option("--keep-role", help="Also make a staff account one of staff here.")
     ] = False,
@@ -104,6 +103,9 @@ async def _export(world: Platform, email: str, to: Path, *, secrets: bool) -> di
     if user is None:
         raise shell.Refused(f"no account has the address {email}")
     await settle(world)
+    retrying = len(await world.inspection.retrying(1000)) + len(await world.bus.dead_letters())
+    if retrying:
+        shell.note(f"{retrying} events retry or were given up: what they bring may be missing")
     export = AccountExport(world.stores, user, secrets=secrets)
     now = world.clock.now()
     if str(to) == "-":
@@ -129,7 +131,7 @@ async def _import(world: Platform, path: Path, keep_role: bool, *, dry_run: bool
     from commands.account_file import AccountFile
     from commands.account_import import INTERRUPTED, AccountImport, leftovers
 
-    with path.open("rb") as file:
+    with _opened(path) as file:
         source = AccountFile(file)
         work = AccountImport(world, source, keep_role=keep_role)
         taken = await work.check()
@@ -161,10 +163,22 @@ async def _import(world: Platform, path: Path, keep_role: bool, *, dry_run: bool
         "told": outcome.told,
         "faults": [
             {"line": f.line, "pointer": f.pointer, "message": f.message, "text": str(f)}
-            for f in source.faults
+            for f in sorted(source.faults, key=lambda fault: fault.line)
         ],
         "moreFaults": source.more,
     }
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file; stdin as a file, since it is read twice."""
+    if str(path) != "-":
+        return path.open("rb")
+    import shutil
+    import tempfile
+
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 # the caller closes it
+    shutil.copyfileobj(sys.stdin.buffer, file)
+    return file
 
 
 async def settle(world: Platform, types: set[str] | None = None) -> None:
@@ -172,6 +186,8 @@ async def settle(world: Platform, types: set[str] | None = None) -> None:
 
     Beside a server more keeps coming; that is not waited for. Refuses what retries or was given up.
     """
+    import asyncio
+
     from runtime.scalar import rfc3339
 
     began = rfc3339(world.clock.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,6 +142,8 @@ async def _replay(
     world: Platform, only: str | None, wanted: tuple[str, str] | None, wait: float
 ) -> list[dict[str, Any]]:
     """Has them delivered, by us or by the server beside us, and waits for what comes of it."""
+    import asyncio
+
     letters = await _of(world, only if wanted is None else wanted[0])
     chosen = {
         (each.consumer, each.envelope.id)

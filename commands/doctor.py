@@ -50,7 +50,7 @@ def migrate(
     Nothing is lost: what would lose data is refused. What is at this version already stays.
     """
     settings = shell.settings_of(data)
-    done = shell.run(_migrate(settings, dry_run=dry_run))
+    done = shell.run(migrated(settings, dry_run=dry_run))
     if as_json:
         shell.say_json({"dryRun": dry_run, "changes": done})
         return
@@ -59,7 +59,7 @@ def migrate(
             shell.say(f"{place}: {change}")
 
 
-async def _migrate(settings: Settings, *, dry_run: bool) -> dict[str, list[str]]:
+async def migrated(settings: Settings, *, dry_run: bool) -> dict[str, list[str]]:
     """What was changed, or would be, by place: the servers first, as they may refuse."""
     from backends import ADAPTERS
     from runtime.diagnosis import CannotMigrate

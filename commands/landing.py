@@ -102,18 +102,31 @@ def need_free(ends: Ends) -> None:
 
 def _keep_secret(source: Settings, folder: Path) -> None:
     """The secret goes along: with another one, links that were mailed would end."""
+    secret = _secret_of(source)
+    if secret is None:
+        return
     path = folder / "jwt-secret"
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(source.signing_secret())
+        file.write(secret)
+
+
+def _secret_of(settings: Settings) -> bytes | None:
+    """What a platform has signed with: a folder's own, or JWT_SECRET; None: it kept none."""
+    if not settings.configured_backends():
+        try:
+            return (settings.data_dir / "jwt-secret").read_bytes().strip()
+        except FileNotFoundError:
+            pass
+    return settings.jwt_secret
 
 
 def begin(ends: Ends) -> None:
     """Notes in the source folder that these servers are being filled: a second run may go on."""
     if not ends.to.configured_backends():
         return
-    if ends.to.jwt_secret != _kept_secret(ends.from_):
+    if _secret_of(ends.from_) not in (None, ends.to.jwt_secret):
         shell.note(
             "JWT_SECRET is not the one that the source signs with: links that were mailed end, "
             "and people sign in again"
@@ -121,10 +134,6 @@ def begin(ends: Ends) -> None:
     if not ends.from_.configured_backends():
         note = {"to": _fingerprint(ends.to)}
         (ends.from_.data_dir / MOVING).write_text(json.dumps(note), encoding="utf-8")
-
-
-def _kept_secret(settings: Settings) -> bytes:
-    return settings.signing_secret()
 
 
 def _unfinished(ends: Ends) -> bool:
@@ -150,6 +159,9 @@ def finish(ends: Ends, to: Settings, report: dict[str, Any]) -> None:
     """Brings the copy to where it belongs, and leaves word in the source folder."""
     if not ends.to.configured_backends():
         folder = ends.to.data_dir
+        wal = to.data_dir / f"{_DATABASE}-wal"
+        if wal.exists() and wal.stat().st_size:
+            raise shell.Refused(f"{to.data_dir} was not closed as it should be: run it again")
         # The database last: without it the folder is not taken for a whole one.
         for each in sorted(to.data_dir.iterdir(), key=lambda path: path.name == _DATABASE):
             if each.name in _IGNORED or each.name.startswith(f"{_DATABASE}-"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -60,10 +59,10 @@ def move(
 
 
 def _show(ends: Ends, report: dict[str, Any]) -> None:
-    kinds = report["kinds"] | {"idempotency keys": report.get("idempotencyKeys", {"count": ""})}
+    kinds = report["kinds"] | {"idempotency keys": report["idempotencyKeys"]}
     shell.table(
         ("KIND", "ROWS", "CHECKSUM"),
-        [(name, str(k["count"]), k.get("digest", "")[:16]) for name, k in kinds.items()],
+        [(name, str(k["count"]), k["digest"][:16]) for name, k in kinds.items()],
     )
     if "blocked" not in report:
         shell.say(f"{report['count']} rows are in {ends.target}, as they are in {ends.source}")
@@ -74,7 +73,7 @@ def _show(ends: Ends, report: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class PlatformSide:
     """A wired platform as `moving.Side`."""
 
     name: str
@@ -92,21 +91,21 @@ class _Side:
 async def _look(ends: Ends) -> dict[str, Any]:
     """What `move` would find, beside whatever runs; `blocked` is what would stop it."""
     from app import visit
-    from commands.moving import survey
+    from commands.moving import Moved, tallied
     from runtime.adapters.sqlite.folder import Folder, InUse
 
     blocked: list[str] = []
 
-    async def look(world: Platform) -> dict[str, int]:
+    async def look(world: Platform) -> Moved:
         waiting = sum(each.count for each in await world.inspection.waiting())
         dead = len(await world.bus.dead_letters())
         if dead:
             blocked.append(f"{dead} dead letters")
         if waiting:
             shell.note(f"{waiting} events are to be drained first")
-        return await survey(_Side(ends.source, world))
+        return await tallied(PlatformSide(ends.source, world), _oldest_key())
 
-    counts = await visit(ends.from_, look)
+    found = await visit(ends.from_, look)
     try:
         await _unserved(ends)
         for settings in (ends.from_, ends.to):
@@ -116,15 +115,16 @@ async def _look(ends: Ends) -> dict[str, Any]:
             need_free(ends)
     except (InUse, shell.Refused) as error:
         blocked.append(str(error))
-    return {
-        "count": sum(counts.values()),
-        "kinds": {name: {"count": count} for name, count in counts.items()},
-        "blocked": blocked,
-    }
+    return found.as_json() | {"blocked": blocked}
+
+
+def _oldest_key() -> int:
+    """Idempotency records count for a day; in ms."""
+    return round((time.time() - 86_400) * 1000)
 
 
 async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
-    from commands.moving import Differs, move
+    from commands.moving import Differs, Inhabited, move
 
     await _unserved(ends)
     with landing(ends) as (to, resume):
@@ -134,13 +134,12 @@ async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
             if not resume:
                 await _need_empty(target, ends.target)
             begin(ends)
-            since = round((time.time() - 86_400) * 1000)
             shown = _Shown()
             try:
                 moved = await move(
-                    _Side(ends.source, source),
-                    _Side(ends.target, target),
-                    since=since,
+                    PlatformSide(ends.source, source),
+                    PlatformSide(ends.target, target),
+                    since=_oldest_key(),
                     resume=resume,
                     progress=shown,
                 )
@@ -148,6 +147,11 @@ async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
                 raise shell.Refused(
                     f"what is in {ends.target} is not what {ends.source} holds; run it again:\n"
                     f"{differs}"
+                ) from None
+            except Inhabited as strangers:
+                raise shell.Refused(
+                    f"{ends.target} was served since the last move: {strangers} there that "
+                    f"{ends.source} does not have; empty it first, if they are of no use"
                 ) from None
             indexed = await target.search.rebuild()
             if indexed != moved.tallies["expenses"].count:
@@ -159,6 +163,8 @@ async def _move(ends: Ends, *, drain: float, leave: bool) -> dict[str, Any]:
 
 async def _unserved(ends: Ends) -> None:
     """Refuses where a server answers; over a data folder its lock tells that."""
+    import asyncio
+
     for settings, name in ((ends.from_, ends.source), (ends.to, ends.target)):
         if settings.configured_backends() and settings.port:
             try:
@@ -175,6 +181,8 @@ async def _unserved(ends: Ends) -> None:
 
 async def _drain(platform: Platform, name: str, within: float, *, leave: bool) -> None:
     """Waits until every event has had its effect: what is on its way cannot be moved."""
+    import asyncio
+
     until = time.monotonic() + within
     await platform.bus.drained(within)
     while True:
@@ -198,7 +206,7 @@ async def _drain(platform: Platform, name: str, within: float, *, leave: bool) -
 async def _need_empty(platform: Platform, name: str) -> None:
     from commands.moving import taken
 
-    held = await taken(_Side(name, platform))
+    held = await taken(PlatformSide(name, platform))
     if held:
         raise shell.Refused(f"{name} is not empty: it has {', '.join(held)}")
     if await platform.inspection.waiting() or await platform.inspection.retrying(1):

@@ -50,6 +50,10 @@ class Differs(Exception):
     """The copy is not what the source holds; each line names a kind and both figures."""
 
 
+class Inhabited(Exception):
+    """The unfinished copy has accounts that the source has not: it was served meanwhile."""
+
+
 @dataclass(slots=True)
 class Tally:
     """How many rows, and a digest of them that does not depend on their order.
@@ -100,14 +104,18 @@ def ordered() -> tuple[Table[Any], ...]:
     return tuple(sorted(TABLES, key=lambda table: table.kind is UserRecord))
 
 
-async def survey(side: Side) -> dict[str, int]:
-    """How many rows each table has."""
-    counts: dict[str, int] = {}
+async def tallied(side: Side, since: int) -> Moved:
+    """Counts and digests of all that a platform keeps; of idempotency records from `since` on."""
+    found = Moved()
     for table in ordered():
-        counts[table.name] = 0
+        tally = found.tallies[table.name] = Tally()
         async for page in _pages(side.stores[table.service], table.kind):
-            counts[table.name] += len(page)
-    return counts
+            for entity in page:
+                tally.add(table.encode(entity))
+    for service in side.stores:
+        async for records in _kept(side.keys, service, since):
+            _count(found.keys, service, records)
+    return found
 
 
 async def taken(side: Side) -> list[str]:
@@ -123,12 +131,14 @@ async def taken(side: Side) -> list[str]:
 async def move(
     source: Side, target: Side, *, since: int, resume: bool, progress: Progress
 ) -> Moved:
-    """Copies everything, then reads the copy back. Raises Differs.
+    """Copies everything, then reads the copy back. Raises Differs, Inhabited.
 
     `since`: the oldest idempotency record that is taken, in ms. `resume`: the target holds what an
     earlier run left; else it must be empty. `progress` is told of each table's rows.
     """
     moved = Moved()
+    if resume:
+        await _need_no_strangers(source, target)
     for table in ordered():
         stores = (source.stores[table.service], target.stores[table.service])
         if resume:
@@ -139,8 +149,18 @@ async def move(
         async for records in _kept(source.keys, service, since):
             await target.keys.keep(service, records)
             _count(moved.keys, service, records)
-    await _verify(target, moved, since)
+    _compare(moved, await tallied(target, since))
     return moved
+
+
+async def _need_no_strangers(source: Side, target: Side) -> None:
+    """Raises Inhabited: what people made there since would be taken out as if it were a rest."""
+    strangers = 0
+    async for page in _pages(target.stores["auth"], UserRecord):
+        known = await source.stores["auth"].get_many(UserRecord, [user.id for user in page])
+        strangers += len(page) - len(known)
+    if strangers:
+        raise Inhabited(f"{strangers} account{'s' * (strangers > 1)}")
 
 
 async def _withdraw(table: Table[Any], source: Store, target: Store) -> None:
@@ -174,20 +194,12 @@ async def _copy(
         progress(table.name, tally.count)
 
 
-async def _verify(target: Side, moved: Moved, since: int) -> None:
-    """Reads the copy back. Raises Differs."""
+def _compare(wanted: Moved, found: Moved) -> None:
+    """Raises Differs."""
     differing: list[str] = []
-    for table in ordered():
-        found = Tally()
-        async for page in _pages(target.stores[table.service], table.kind):
-            for entity in page:
-                found.add(table.encode(entity))
-        differing += _difference(table.name, moved.tallies[table.name], found)
-    found = Tally()
-    for service in target.stores:
-        async for records in _kept(target.keys, service, since):
-            _count(found, service, records)
-    differing += _difference("idempotency keys", moved.keys, found)
+    for name, tally in wanted.tallies.items():
+        differing += _difference(name, tally, found.tallies[name])
+    differing += _difference("idempotency keys", wanted.keys, found.keys)
     if differing:
         raise Differs("\n".join(differing))
 

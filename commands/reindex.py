@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +53,8 @@ async def _reindex(world: Platform, email: str | None, wait: float) -> dict[str,
 
 async def _by_task(world: Platform, owner: UserRecord, wait: float) -> dict[str, Any]:
     """Queues the task, and follows it until it has ended or `wait` is over."""
+    import asyncio
+
     from generated.models import TaskKind, TaskParameters, TaskRecord, TaskStatus
 
     task = await world.task.queue_task(owner.id, TaskKind.REINDEX_SEARCH, TaskParameters())

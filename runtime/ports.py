@@ -23,7 +23,7 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A new entity; its version is 1."""
+    """A new entity; its version is 1, or what it was where the entity was taken from (`move`)."""
 
     entity: Entity
 

@@ -62,6 +62,9 @@ def examine(folder: Path, tables: Sequence[Table[Any]]) -> list[Finding]:
     except apsw.Error as error:
         return [_unreadable(what, error)]
     try:
+        if connection.pragma("application_id") != schema.APPLICATION:
+            remedy = "name another folder, or put a backup in its place"
+            return [Finding(what, "wrong", "is not a database of this platform", remedy)]
         return [*_database(connection, what), *_schema(connection, folder, tables), _clock(file)]
     except apsw.Error as error:
         return [_unreadable(what, error)]
@@ -70,9 +73,6 @@ def examine(folder: Path, tables: Sequence[Table[Any]]) -> list[Finding]:
 
 
 def _database(connection: apsw.Connection, what: str) -> list[Finding]:
-    if connection.pragma("application_id") != schema.APPLICATION:
-        remedy = "name another folder, or put a backup in its place"
-        return [Finding(what, "wrong", "is not a database of this platform", remedy)]
     found = _rows(connection, "PRAGMA integrity_check(5)")
     if found != [("ok",)]:
         remedy = "stop the server and put a backup in its place"
