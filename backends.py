@@ -332,9 +332,10 @@ class Backends:
     async def _open_index(self, guest: bool) -> None:
         url = self._settings.elastic_search_url
         if url is not None:
+            from generated.index import ExpenseIndex
             from runtime.adapters.elasticsearch import ElasticIndex
 
-            index = await ElasticIndex.open(url, today=self.clock.today)
+            index = await ElasticIndex.open(url, ExpenseIndex, today=self.clock.today)
             self._stack.push_async_callback(index.close)
             self.health.append(index)
             self.index = index

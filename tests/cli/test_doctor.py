@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import pytest
 
-import app
+import upkeep
 from commands.checks import examined
 from generated.storage import TABLES
 from runtime.adapters.sqlite import Database
@@ -190,7 +190,6 @@ def of(url: str, **ports: str) -> dict[str, str]:
 async def test_a_server_without_a_check_of_its_own_is_tried_for_connections(
     folder: Path, ports: dict[str, str], listening: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "ADAPTERS", ("POSTGRES_URL",))
     environ = {"DATA_DIR": str(folder), **ports}
     url = f"postgresql://somebody:hush@127.0.0.1:{listening}/x"
     assert wrong(await examined(environ | of(url))) == {}
@@ -209,11 +208,10 @@ async def test_an_adapters_own_check_speaks_for_its_server_and_may_fail(
     async def failing(url: str) -> list[Finding]:
         raise RuntimeError(f"cannot connect to {url}")
 
-    monkeypatch.setattr(app, "ADAPTERS", ("POSTGRES_URL",))
     environ = {"DATA_DIR": str(folder), **ports} | of("postgresql://a:hush@127.0.0.1:9/x")
-    monkeypatch.setitem(app.SERVER_CHECKS, "POSTGRES_URL", well)
+    monkeypatch.setitem(upkeep.SERVER_CHECKS, "POSTGRES_URL", well)
     assert wrong(await examined(environ)) == {}
-    monkeypatch.setitem(app.SERVER_CHECKS, "POSTGRES_URL", failing)
+    monkeypatch.setitem(upkeep.SERVER_CHECKS, "POSTGRES_URL", failing)
     found = wrong(await examined(environ))
     assert found == {"POSTGRES_URL": "could not be checked (RuntimeError)"}
 
@@ -297,8 +295,7 @@ async def test_each_servers_migration_is_run_and_may_refuse(
 
     url = "postgresql://a:b@127.0.0.1:9/x"
     settings = Settings(data_dir=folder, postgres_url=url, jwt_secret=STRONG.encode())
-    monkeypatch.setattr(app, "ADAPTERS", ("POSTGRES_URL",))
-    monkeypatch.setitem(app.MIGRATIONS, "POSTGRES_URL", migration)
+    monkeypatch.setitem(upkeep.MIGRATIONS, "POSTGRES_URL", migration)
     done = await migrated(settings, dry_run=True)
     assert done == {"POSTGRES_URL": ["0001 tables of the ledger"], str(folder): []}
     with pytest.raises(Refused, match="POSTGRES_URL: the database is of a newer version"):

@@ -23,7 +23,7 @@ async def unindexed(world: World) -> Account:
     }
     expense = await world.made(ann, "/expenses", body)
     assert await world.platform.drained()
-    await world.platform.index.apply([], {expense["id"]: expense["version"]})
+    await world.platform.backends.index.apply([], {expense["id"]: expense["version"]})
     assert await found(world, ann) == 0
     return ann
 

@@ -26,7 +26,7 @@ from runtime.adapters.sql.driver import Connection, Dialect, Driver
 from runtime.adapters.sql.engine import engine
 from runtime.adapters.sql.schema import LANES
 from runtime.adapters.sqlite import Database
-from runtime.ports import Consumer, DeadLetter
+from runtime.ports import Consumer, DeadLetter, Envelope
 from runtime.relay import Relay
 from tests.ports.sample import TABLES
 from tests.ports.sql_sample import SQL_TABLES, declared
@@ -51,6 +51,9 @@ class RelayedBus:
             if await self.relay.drained(timeout) and await self.bus.drained(0):
                 return True
         return False
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        await self.bus.publish(envelopes)
 
     async def dead_letters(self) -> list[DeadLetter]:
         return await self.bus.dead_letters()

@@ -280,7 +280,7 @@ async def test_processes_tell_each_other_of_events(tmp_path: Path) -> None:
         await relaying.stop()
     await second.close()
     await server.close()
-    await server.drop()
+    await server.remove()
 
 
 async def test_a_lane_that_cannot_be_emptied_holds_up_no_other() -> None:
