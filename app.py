@@ -596,7 +596,11 @@ async def run(
     log = LogWriter(sys.stdout.buffer)
     install(log, settings.log_level)
     platform = await build(settings, log=log, interpreted=interpreted, services=services)
-    rpcs = platform.rpcs()
+    try:
+        rpcs = platform.rpcs()
+    except BaseException:
+        await platform.stop()
+        raise
     closing: list[asyncio.Task[None]] = []
 
     async def start() -> None:

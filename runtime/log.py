@@ -218,13 +218,25 @@ class JsonHandler(logging.Handler):
         return f"{{{','.join(parts)}}}"
 
 
+_TALKATIVE = (
+    "aio_pika",
+    "aiokafka",
+    "aiormq",
+    "alembic",
+    "asyncio",
+    "connexion",
+    "elastic_transport",
+    "httpx",
+)
+
+
 def install(writer: LogWriter, level: str) -> None:
     """Sends everything that is logged through `writer`; at info, talkative libraries only warn."""
     root = logging.getLogger()
     root.handlers[:] = [JsonHandler(writer)]
     root.setLevel(level.upper())
     if level == "info":
-        for noisy in ("asyncio", "connexion", "httpx"):
+        for noisy in _TALKATIVE:
             logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -47,7 +47,12 @@ class Methods(grpc.GenericRpcHandler):
         self._desk = desk
         self._streams = Streams(gate, inputs, desk)
         self._incoming = Incoming(gate, inputs, desk)
-        self._handlers = {path: self._handler(method) for path, method in methods.items()}
+        self._handlers = {
+            path: self._handler(method)
+            for path, method in methods.items()
+            # What other services ask of one that does not run here is not offered.
+            if not isinstance(method, Internal) or method.operation.id in answering
+        }
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
