@@ -69,7 +69,9 @@ def fitting(node: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any
 
 _VISIBLE = st.characters(min_codepoint=32, max_codepoint=126)
 VALID = {type: fitting(schema(type), schema(type)) for type in TYPES}
-_ANY = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([]) | st.just({})
+_ANY: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([]) | st.just({})
+)
 
 
 @st.composite

@@ -26,7 +26,7 @@ from runtime.adapters.split_bus import SplitBus
 from runtime.adapters.sqlite.relayed import SqliteOutbox
 from runtime.channels import retries
 from runtime.log import LogWriter
-from runtime.ports import Emit, Insert
+from runtime.ports import Bus, Emit, Insert
 from runtime.settings import Settings
 from tests.ports.kafka_platform import delete_topics
 from tests.ports.relayed import Relayed
@@ -51,7 +51,10 @@ async def wired(tmp_path: Path) -> AsyncIterator[tuple[Platform, Relayed]]:
     rabbitmq = await RabbitmqBus.open(
         os.environ["RABBITMQ_URL"], RABBITMQ, clock=platform.clock, prefix=prefix
     )
-    channels = {**dict.fromkeys(brokers.TOPICS, kafka), **dict.fromkeys(brokers.QUEUES, rabbitmq)}
+    channels: dict[str, Bus] = {
+        **dict.fromkeys(brokers.TOPICS, kafka),
+        **dict.fromkeys(brokers.QUEUES, rabbitmq),
+    }
     embedded = EmbeddedBus(platform.database, others=channels)
     bus = Relayed(SplitBus(channels, embedded), SqliteOutbox(platform.database, channels))
     await bus.start(platform.consumers)
@@ -106,7 +109,7 @@ async def test_events_and_tasks_have_their_effects(wired: tuple[Platform, Relaye
     assert await bus.dead_letters() == []
     # All went out: by Kafka and RabbitMQ, as nothing of it is the embedded bus's.
     rows = platform.database.read("SELECT consumer, count(*) FROM inbox GROUP BY consumer")
-    applied = dict(rows)
+    applied: dict[str, int] = {row[0]: row[1] for row in rows}
     assert applied["countExpenses"] == 40
     assert applied["runTasks"] == 1
 

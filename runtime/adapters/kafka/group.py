@@ -177,14 +177,17 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
 
         New ones are not paused so: after its `resume` the client may sleep on what it has.
         """
-        for partition in self.consumer.assignment() if self.consumer else ():
+        client = self.consumer
+        if client is None:
+            return
+        for partition in client.assignment():
             if partition.topic == self.topics[0]:
                 continue
             if self.intake.waiting >= self._hold and partition not in self._paused:
-                self.consumer.pause(partition)
+                client.pause(partition)
                 self._paused.add(partition)
             elif self.intake.waiting <= self._hold // 2 and partition in self._paused:
-                self.consumer.resume(partition)
+                client.resume(partition)
                 self._paused.discard(partition)
 
     # --- offsets ----------------------------------------------------------------------------------
@@ -258,7 +261,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
             return set()
         main = self.topics[0]
         numbers = self.consumer.partitions_for_topic(main) or ()
-        return {TopicPartition(main, number) for number in numbers} | self.consumer.assignment()
+        mine: set[TopicPartition] = self.consumer.assignment()
+        return mine | {TopicPartition(main, number) for number in numbers}
 
     async def caught_up(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether all up to `ends` is handed out, and done but for retries."""
