@@ -44,7 +44,7 @@ class EmbeddedBus:
         self,
         database: Database,
         *,
-        hold: int = 1000,
+        hold: int = 2000,
         most_lanes: int = 16,
         patience: float = 60.0,
         stop_within: float = 20.0,
@@ -67,8 +67,10 @@ class EmbeddedBus:
         # Consumers that an outbox row still waits for.
         self._left: dict[int, int] = {}
         self._read_to = 0
-        # Rows up to here may be known to their consumers: they were there before the start.
+        # Rows up to here may be known to their consumers: they were there before the start, and so
+        # was what they have parked.
         self._recover_to = 0
+        self._parked: frozenset[tuple[str, str]] = frozenset()
         self._retries = Retries(self._outbox, self._clock, self.nudge)
         self._finished: list[int] = []
         self._unparked: list[tuple[str, str]] = []
@@ -93,6 +95,7 @@ class EmbeddedBus:
                 idle=self._changed.set,
             )
         self._recover_to = self._outbox.last()
+        self._parked = self._outbox.parked()
         self._running = True
         self._end_listening = self._database.on_emitted(self.nudge)
         self.nudge(parked=True)
@@ -188,9 +191,7 @@ class EmbeddedBus:
         doubtful = seq <= self._recover_to
         if doubtful:
             takers = tuple(
-                lanes
-                for lanes in takers
-                if not self._outbox.parked(lanes.consumer.name, envelope.id)
+                lanes for lanes in takers if (lanes.consumer.name, envelope.id) not in self._parked
             )
         if not takers:
             self._clear(seq)

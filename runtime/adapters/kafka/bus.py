@@ -15,8 +15,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.publisher.usecase import DefaultPublisher
 
@@ -24,6 +23,7 @@ from runtime.adapters.bounded import bounded
 from runtime.adapters.intake import Terms
 from runtime.adapters.kafka.group import Group, PatientConsumer
 from runtime.adapters.kafka.letters import MOST_LISTED, letter_key, letters
+from runtime.adapters.kafka.topics import declare
 from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
 from runtime.adapters.records import (
     CONSUMER,
@@ -136,29 +136,10 @@ class KafkaBus:
             PatientConsumer, **builder.keywords
         )
         self._wiring.publishers(self._publish_to)
-        await self._declare(list(self._wiring.topics.values()))
+        await self._declare(self._wiring.topics.values())
 
-    async def _declare(self, topics: Sequence[Topic]) -> None:
-        """Creates what is not there. Raises KafkaError."""
-        admin = self._broker.config.broker_config.admin_client
-        known = set(await admin.list_topics())
-        new = [
-            NewTopic(
-                name=self._prefix + topic.address,
-                num_partitions=topic.partitions,
-                replication_factor=topic.replicas,
-                topic_configs=dict(topic.configuration),
-            )
-            for topic in topics
-            if self._prefix + topic.address not in known
-        ]
-        if not new:
-            return
-        answer = await admin.create_topics(new)
-        for topic in answer.to_object()["topic_errors"]:
-            error = for_code(topic["error_code"])
-            if topic["error_code"] and error is not TopicAlreadyExistsError:
-                raise error(topic["topic"])
+    async def _declare(self, topics: Iterable[Topic]) -> None:
+        await declare(self._broker.config.broker_config.admin_client, topics, self._prefix)
 
     async def start(self, consumers: Sequence[Consumer]) -> None:
         """Joins the groups of `consumers`. Raises ValueError for equal names, and Unavailable."""

@@ -98,6 +98,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self.progress: dict[TopicPartition, Progress] = {}
         self._hold = terms.hold
         self._paused: set[TopicPartition] = set()
+        self._room = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -132,8 +133,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         """The client; None before `join` and at the end."""
         return self._subscriber.consumer if self._subscriber else None
 
-    def take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        """Hands a batch to the consumers' lanes."""
+    async def take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Hands a batch to the consumers' lanes; returns when there is room for another."""
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
             progress = self.progress.get(partition)
@@ -155,25 +156,38 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
                     at=record.offset,
                 )
             )
-        self._balance()
+        await self._until_there_is_room()
 
     def _done(self, record: Record) -> None:
         record.token.done(record.at)
+        if self.intake.held <= self._hold // 2:
+            self._room.set()
         if self._committing is None and not self._stopping:
             self._committing = asyncio.get_running_loop().create_task(self._commit_soon())
 
+    async def _until_there_is_room(self) -> None:
+        """Has FastStream fetch no more before half of what is in memory is done."""
+        self._balance()
+        self._room.clear()
+        if self.intake.held >= self._hold and not self._stopping:
+            await self._room.wait()
+
     def _balance(self) -> None:
-        """Pauses what has enough in memory, and goes on where that is half done."""
-        if self.consumer is None:
+        """Pauses the retries where enough of them wait in memory: they must not keep new events.
+
+        New ones are not paused so: after its `resume` the client may sleep on what it has.
+        """
+        client = self.consumer
+        if client is None:
             return
-        for partition in self.consumer.assignment():
-            fresh = partition.topic == self.topics[0]
-            count = self.intake.held if fresh else self.intake.waiting
-            if count >= self._hold and partition not in self._paused:
-                self.consumer.pause(partition)
+        for partition in client.assignment():
+            if partition.topic == self.topics[0]:
+                continue
+            if self.intake.waiting >= self._hold and partition not in self._paused:
+                client.pause(partition)
                 self._paused.add(partition)
-            elif count <= self._hold // 2 and partition in self._paused:
-                self.consumer.resume(partition)
+            elif self.intake.waiting <= self._hold // 2 and partition in self._paused:
+                client.resume(partition)
                 self._paused.discard(partition)
 
     # --- offsets ----------------------------------------------------------------------------------
@@ -221,6 +235,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         """Lets go of them: what has not begun is dropped, what runs may end, and is committed."""
         gone = set(revoked)
         self.intake.forget(lambda record: record.token.partition in gone)
+        self._room.set()
         await self.intake.pause(_HAND_OVER)
         try:
             await bounded(self.commit(), _HAND_OVER)
@@ -246,7 +261,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
             return set()
         main = self.topics[0]
         numbers = self.consumer.partitions_for_topic(main) or ()
-        return {TopicPartition(main, number) for number in numbers} | self.consumer.assignment()
+        mine: set[TopicPartition] = self.consumer.assignment()
+        return mine | {TopicPartition(main, number) for number in numbers}
 
     async def caught_up(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether all up to `ends` is handed out, and done but for retries."""
@@ -262,6 +278,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
     async def stop(self) -> None:
         """Finishes what runs, and commits it."""
         self._stopping = True
+        self._room.set()
         if self.consumer is not None:
             self.consumer.pause(*self.consumer.assignment())
         await self.intake.stop()

@@ -70,7 +70,7 @@ def subscribe(
         return parsed.raw_message
 
     async def handle(message: Any) -> None:
-        group.take(message)
+        await group.take(message)
 
     handle.__annotations__ = {"message": message, "return": None}
     handle.__name__ = group.name

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import (
+    AbstractIncomingMessage,
+    AbstractRobustChannel,
+    AbstractRobustConnection,
+)
 
 from runtime.adapters.bounded import bounded
 from runtime.adapters.rabbitmq.taker import record
@@ -46,7 +50,11 @@ async def letters_in(
         # Answered after they are back, so that the next reader finds them.
         await channel.declare_queue(name, passive=True)
     finally:
-        await bounded(channel.close(), _LEAVE_WITHIN)
+        await bounded(_left(channel), _LEAVE_WITHIN)
+
+
+async def _left(channel: AbstractRobustChannel) -> None:
+    await channel.close()
 
 
 def _letter(raw: AbstractIncomingMessage, queue: Queue) -> Record:

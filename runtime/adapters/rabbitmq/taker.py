@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
+from runtime.adapters.clock import milliseconds
 from runtime.adapters.intake import Intake, Terms
-from runtime.adapters.records import Aside, Record
+from runtime.adapters.records import ATTEMPTS, CONSUMER, DUE, SERVICE, Aside, Record
 from runtime.channels import Queue, retries
 from runtime.ports import Clock, Consumer
+from runtime.problem import Unavailable
 
 log = logging.getLogger("runtime.bus")
 
 KEY = "x-key"
+# RabbitMQ closes the channel of a message that is not acknowledged for 30 minutes, and hands it out
+# again (`consumer_timeout`). What takes longer is handed over to the retries before.
+_HAND_OVER_AFTER = 20 * 60.0
+_LOOK_EVERY = 60.0
 
 
 class Taker:
@@ -44,6 +51,14 @@ class Taker:
         self._done: list[AbstractIncomingMessage] = []
         self._acknowledging: asyncio.Task[None] | None = None
         self._stopping = False
+        self._clock = clock
+        self._patience = {
+            consumer.name: consumer.patience or terms.patience for consumer in consumers
+        }
+        self._put_aside = put_aside
+        # What is not acknowledged, and since when.
+        self._since: dict[AbstractIncomingMessage, tuple[datetime, Record]] = {}
+        self._looking: asyncio.Task[None] | None = None
 
         async def aside(message: Aside) -> None:
             await put_aside(self.again if message.due else queue.dead_letters, message)
@@ -61,10 +76,17 @@ class Taker:
 
     def take(self, raw: AbstractIncomingMessage) -> None:
         """Hands a message to the lanes; once stopping, leaves it to others."""
-        if not self._stopping:
-            self.intake.take(record(raw, self.queue.address))
+        if self._stopping:
+            return
+        found = record(raw, self.queue.address)
+        self._since[raw] = (self._clock.now(), found)
+        self.intake.take(found)
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     def _finished(self, record: Record) -> None:
+        if self._since.pop(record.token, None) is None:
+            return  # handed over before
         self._done.append(record.token)
         if self._acknowledging is None:
             loop = asyncio.get_running_loop()
@@ -81,6 +103,33 @@ class Taker:
                     log.info("not acknowledged: %s", type(error).__name__)
         self._acknowledging = None
 
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            await self.hand_over()
+
+    async def hand_over(self) -> None:
+        """What has been under way for 20 minutes becomes a message of the retries, due when its
+        consumer's patience is over: if it was applied by then, the inbox knows it.
+        """
+        now = self._clock.now()
+        for raw, (since, old) in list(self._since.items()):
+            if (now - since).total_seconds() < _HAND_OVER_AFTER:
+                continue
+            names = [old.text(CONSUMER)] if old.again else list(self._patience)
+            for name in names:
+                due = milliseconds(since) + round(1000 * self._patience.get(name, 0)) + 60_000
+                headers = {each: old.text(each) for each in old.headers}
+                headers |= {CONSUMER: name, SERVICE: self.service, DUE: str(due)}
+                headers.setdefault(ATTEMPTS, "0")
+                try:
+                    await self._put_aside(self.again, Aside(old.body, headers, old.key, True))
+                except Unavailable:
+                    return  # the next look tries again; the worst is that it comes twice
+            if self._since.pop(raw, None) is not None:
+                self._done.append(raw)
+                await self._acknowledge()
+
     @property
     def quiet(self) -> bool:
         """Nothing runs, and all that is done is acknowledged."""
@@ -89,6 +138,8 @@ class Taker:
     async def stop(self) -> None:
         """Finishes what runs, and acknowledges it."""
         self._stopping = True
+        if self._looking is not None:
+            self._looking.cancel()
         await self.intake.stop()
         if self._acknowledging is not None:
             await self._acknowledging

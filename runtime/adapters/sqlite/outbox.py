@@ -34,6 +34,7 @@ _DEAD = (
     f"SELECT {_ENVELOPE}, consumer, attempts, reason, at FROM parked "
     "WHERE due IS NULL ORDER BY rowid LIMIT ?"
 )
+_CLEAR = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?"
 _REPLAY = "UPDATE parked SET due = ?, attempts = 0 WHERE consumer = ? AND id = ? AND due IS NULL"
 
 
@@ -79,12 +80,10 @@ class Outbox:
         rows = self._database.read(_NEXT_DUE, (consumer, now))
         return rows[0][0] if rows else None
 
-    def parked(self, consumer: str, event_id: str) -> bool:
-        """Whether the consumer has the event parked."""
-        return bool(
-            self._database.read(
-                "SELECT 1 FROM parked WHERE consumer = ? AND id = ?", (consumer, event_id)
-            )
+    def parked(self) -> frozenset[tuple[str, str]]:
+        """All that is parked: consumer, and the event's id."""
+        return frozenset(
+            (row[0], row[1]) for row in self._database.read("SELECT consumer, id FROM parked")
         )
 
     def dead(self, most: int) -> list[DeadLetter]:
@@ -124,7 +123,7 @@ class Outbox:
     async def clear(self, seqs: Collection[int], parked: Collection[tuple[str, str]]) -> None:
         """Deletes events that every consumer has, and parked ones that were applied at last."""
         rows: list[tuple[str, tuple[Any, ...]]]
-        rows = [("DELETE FROM outbox WHERE seq = ?", (seq,)) for seq in seqs]
+        rows = [(_CLEAR, span) for span in _spans(seqs)]
         rows += [("DELETE FROM parked WHERE consumer = ? AND id = ?", key) for key in parked]
         await self._database.write(Statements(rows))
 
@@ -132,6 +131,19 @@ class Outbox:
         """Makes a dead letter due now, its attempts counted anew; False when there is none."""
         replayed = Statements([(_REPLAY, (now, consumer, event_id))])
         return await self._database.write(replayed) == 1
+
+
+def _spans(seqs: Collection[int]) -> list[tuple[int, int]]:
+    """The numbers as spans without a gap, first and last: what was committed together is mostly
+    done together.
+    """
+    spans: list[tuple[int, int]] = []
+    for seq in sorted(seqs):
+        if spans and seq == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], seq)
+        else:
+            spans.append((seq, seq))
+    return spans
 
 
 class Statements(Job[int]):
