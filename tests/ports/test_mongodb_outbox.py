@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,9 @@ from tests.ports.sample import PotOpened, pot, tally
 from tests.ports.sample_documents import COLLECTIONS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.server("mongodb")]
+
+
+Between = Callable[[], Awaitable[None]]
 
 
 class Process:
@@ -214,3 +218,53 @@ async def test_a_listener_is_woken_by_this_process_and_by_others(mongo: MongoPla
     woken.clear()
     await mongo.store.commit(Emit(PotOpened("3", "usr_ann")))
     assert not woken.is_set()
+
+
+class Slow:
+    """A collection that calls `between` before or after each read."""
+
+    def __init__(
+        self, bucket: Any, before: Between | None = None, after: Between | None = None
+    ) -> None:
+        self._bucket = bucket
+        self._before = before
+        self._after = after
+
+    def find(self, *args: Any, **options: Any) -> Any:
+        self._cursor = self._bucket.find(*args, **options)
+        return self
+
+    async def to_list(self) -> Any:
+        if self._before:
+            await self._before()
+        found = await self._cursor.to_list()
+        if self._after:
+            await self._after()
+        return found
+
+
+async def test_no_event_comes_before_what_it_depends_on(mongo: MongoPlatform) -> None:
+    """One collection is read, then two commits follow each other, then the other is read: what the
+    first wrote is not seen, what the second wrote is.
+    """
+    store, outbox = mongo.store, mongo.outbox
+    await store.commit(Emit(PotOpened("0", "usr_ann")))
+    await outbox.clear(await outbox.take(10))
+    buckets = dict(outbox._buckets)
+    read = asyncio.Event()
+
+    async def after() -> None:
+        read.set()
+
+    async def before() -> None:
+        await read.wait()
+        await store.commit(Insert(pot()), Emit(PotOpened("1", "usr_ann")))
+        await store.commit(Insert(tally("usr_ann")), Emit(PotOpened("2", "usr_ann")))
+
+    outbox._buckets |= {
+        "pots": Slow(buckets["pots"], after=after),  # type: ignore[dict-item] # all that is asked of it
+        "tallies": Slow(buckets["tallies"], before=before),  # type: ignore[dict-item] # the same
+    }
+    assert await outbox.take(10) == []
+    outbox._buckets = buckets
+    assert subjects(await outbox.take(10)) == ["1", "2"]
