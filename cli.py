@@ -5,18 +5,18 @@ them.
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from runtime.settings import Settings
-
-# Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong (Typer's own).
-FAILED = 1
+from commands import dead_letters
+from commands.accounts import export_account, import_account
+from commands.doctor import doctor, migrate
+from commands.move import move
+from commands.outbox import outbox
+from commands.reindex import reindex
+from commands.shell import Data, Json, fail, group, run, settings_of
 
 app = typer.Typer(
     name="budget-manager",
@@ -28,13 +28,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-users = typer.Typer(help="Accounts.", no_args_is_help=True, rich_markup_mode=None)
+users = group("Accounts.")
 app.add_typer(users, name="users")
-
-Data = Annotated[
-    Path | None, typer.Option("--data", help="The data folder (DATA_DIR; default: data).")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command("outbox")(outbox)
+app.command("reindex")(reindex)
+app.command("export")(export_account)
+app.command("import")(import_account)
+app.command("move")(move)
+app.command("migrate")(migrate)
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -58,28 +61,46 @@ def main_options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (PORT; 3000).")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of gRPC (GRPC_PORT; 50051).")] = None,
     data: Data = None,
     interpreted: Annotated[
         bool, typer.Option(help="Let connexion interpret specs/: edit a spec, restart.")
     ] = False,
+    services: Annotated[
+        str | None,
+        typer.Option(help="Run these only, with commas; `gateway` alone runs none of them."),
+    ] = None,
 ) -> None:
     """Serve the platform, embedded unless servers are configured."""
     import asyncio
 
     import uvloop
 
-    from app import run
+    from app import run as run_server
     from runtime.adapters.sqlite import CannotOpen
     from runtime.serve import PortTaken, lean_heap
     from runtime.settings import SettingsError
 
-    settings = _settings(data, host, port)
+    settings = settings_of(data, host, port, grpc_port)
+    chosen = None if services is None else _services(services)
     lean_heap()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(settings, interpreted=interpreted))
+            runner.run(run_server(settings, interpreted=interpreted, services=chosen))
     except (CannotOpen, PortTaken, SettingsError) as error:
-        _fail(str(error))
+        fail(str(error))
+
+
+def _services(text: str) -> frozenset[str]:
+    """The services that `--services` names."""
+    from generated.operations import SERVICES
+
+    named = {part.strip() for part in text.split(",") if part.strip()}
+    if unknown := sorted(named - {*SERVICES, "gateway"}):
+        fail(f"no service is called {', '.join(unknown)}: choose {', '.join(SERVICES)}, gateway")
+    if not named:
+        fail("--services: name some, or leave it out to run all")
+    return frozenset(named - {"gateway"})
 
 
 @users.command("set-role")
@@ -94,10 +115,10 @@ def set_role(
     from generated.models import Role
 
     if role not in {known.value for known in Role}:
-        _fail(f"no role is called {role}: choose {', '.join(known.value for known in Role)}")
-    user = _run(administer(_settings(data), lambda world: world.auth.set_role(email, Role(role))))
+        fail(f"no role is called {role}: choose {', '.join(known.value for known in Role)}")
+    user = run(administer(settings_of(data), lambda world: world.auth.set_role(email, Role(role))))
     if user is None:
-        _fail(f"no account has the address {email}")
+        fail(f"no account has the address {email}")
     if as_json:
         typer.echo(user.model_dump_json(by_alias=True, include=_USER_FIELDS))
     else:
@@ -117,11 +138,11 @@ def seed(
     from app import administer
     from handlers.demo import sow
 
-    settings = _settings(data)
+    settings = settings_of(data)
     servers = settings.configured_backends()
     if servers and not force:
-        _fail(f"{servers[0]} is set: demo data on real servers only with --force")
-    report = _run(administer(settings, sow))
+        fail(f"{servers[0]} is set: demo data on real servers only with --force")
+    report = run(administer(settings, sow))
     if as_json:
         typer.echo(json.dumps(report))
         return
@@ -141,9 +162,9 @@ def list_budgets(
     """List the budgets that an account owns or shares."""
     from app import administer
 
-    found = _run(administer(_settings(data), lambda world: world.budgets_of(email)))
+    found = run(administer(settings_of(data), lambda world: world.budgets_of(email)))
     if found is None:
-        _fail(f"no account has the address {email}")
+        fail(f"no account has the address {email}")
     if as_json:
         typer.echo("[" + ",".join(b.model_dump_json(by_alias=True) for b in found) + "]")
         return
@@ -155,36 +176,6 @@ def list_budgets(
         money = (f"{budget.limit} {budget.currency.value}", f"{budget.spent}")
         table.add_row(budget.name, budget.period.value, *money, budget.id)
     Console().print(table if found else "no budgets yet")
-
-
-def _settings(data: Path | None, host: str | None = None, port: int | None = None) -> Settings:
-    from runtime.settings import Settings, SettingsError
-
-    environ = dict(os.environ)
-    given = {"DATA_DIR": data, "HOST": host, "PORT": port}
-    environ |= {name: str(value) for name, value in given.items() if value is not None}
-    try:
-        return Settings.read(environ)
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _run(work: Any) -> Any:
-    import asyncio
-
-    from runtime.adapters.sqlite import CannotOpen
-    from runtime.problem import Problem
-    from runtime.settings import SettingsError
-
-    try:
-        return asyncio.run(work)
-    except (CannotOpen, Problem, SettingsError) as error:
-        _fail(str(error))
-
-
-def _fail(reason: str) -> NoReturn:
-    typer.echo(f"budget-manager: {reason}", err=True)
-    raise typer.Exit(FAILED)
 
 
 def main() -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import re
 
 from compiler.emit import (
+    brokers,
     collections,
     documents,
     errors,
     events,
+    graphql,
+    grpc,
+    index,
     inputs,
+    messages,
     models,
+    nginx,
     openapi,
     rest,
+    rows,
     services,
     storage,
     tables,
     values,
+    websocket,
 )
 from compiler.emit.lines import HEADER
 from compiler.ir import Contract
@@ -28,13 +36,21 @@ _EMITTERS = (
     errors,
     services,
     events,
+    messages,
+    brokers,
     storage,
     tables,
-    collections,
-    documents,
     inputs,
     rest,
     values,
+    grpc,
+    nginx,
+    rows,
+    collections,
+    documents,
+    index,
+    graphql,
+    websocket,
 )
 
 

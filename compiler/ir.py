@@ -367,6 +367,8 @@ class Event:
     entity: str = ""
     # The services that publish it.
     services: tuple[str, ...] = ()
+    # What is around `data` on the wire, its type included.
+    envelope: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +380,29 @@ class Message:
     payload: Type
     span: Span
     doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`x-topics`: what clients of a socket hear of under `address`, as `chat/{room}`.
+
+    `watches` is the operation whose answer comes, `sends` the one by which clients say something.
+    """
+
+    address: str
+    watches: str
+    sends: str | None
+    span: Span
+
+    @property
+    def head(self) -> str:
+        """The address without its parameter: `chat`."""
+        return self.address.partition("/")[0]
+
+    @property
+    def argument(self) -> str | None:
+        """The parameter that ends the address: `room`."""
+        return self.address.partition("/")[2].strip("{}") or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +422,10 @@ class Channel:
     dead_letters: str = ""
     # As AsyncAPI has them, by transport: partitions, retention, queue.
     bindings: Any = None
+    # Of a socket: what its clients hear of, why it closes, and the subprotocol that it speaks.
+    topics: tuple[Topic, ...] = ()
+    close_codes: tuple[tuple[int, str], ...] = ()
+    subprotocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,7 +343,12 @@ _WRITE_READ_ALL_RESULT = json_writer(ReadAllResult)
 _WRITE_NOTIFICATION = json_writer(Notification)
 _WRITE_EXPENSE_SEARCH_RESULT = json_writer(ExpenseSearchResult)
 _WRITE_CHAT_MESSAGE = json_writer(ChatMessage)
-_STREAM_NOTIFICATIONS_QUERY = frozenset(("ticket",))
+_STREAM_NOTIFICATIONS_QUERY = frozenset(
+    (
+        "ticket",
+        "lastEventId",
+    )
+)
 _SUGGEST_EXPENSES_QUERY = frozenset(
     (
         "field",

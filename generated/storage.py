@@ -1533,3 +1533,16 @@ PREFIXES: dict[type[Entity], str] = {
     Transaction: "txn",
     UserRecord: "usr",
 }
+
+
+# Service → the kind of server that its entities live on; embedded, all live in SQLite.
+HOMES: dict[str, str] = {
+    "auth": "mongodb",
+    "budget": "mongodb",
+    "customer": "mongodb",
+    "expense": "mongodb",
+    "notification": "mysql",
+    "order": "mongodb",
+    "task": "mysql",
+    "transaction": "postgresql",
+}

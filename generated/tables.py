@@ -10,10 +10,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from runtime.columns import MOMENT, MONEY
+from runtime.columns import DOCUMENT, MOMENT, MONEY, WHOLE, Exact
 
 
 class AccountBalanceTable(SQLModel, table=True):
@@ -24,13 +24,13 @@ class AccountBalanceTable(SQLModel, table=True):
     __tablename__ = "account_balances"
     __table_args__ = (Index("account_balances:owner_id:currency", "owner_id", "currency", "id"),)
 
-    id: str = Field(max_length=34, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(34), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     credit: Decimal = Field(sa_type=MONEY)
-    currency: str = Field()
+    currency: str = Field(sa_type=Exact(32))
     debit: Decimal = Field(sa_type=MONEY)
-    owner_id: str = Field(max_length=30)
+    owner_id: str = Field(sa_type=Exact(30))
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -40,21 +40,21 @@ class BudgetTable(SQLModel, table=True):
     __tablename__ = "budgets"
     __table_args__ = (Index("budgets:owner_id:created_at", "owner_id", "created_at", "id"),)
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    currency: str = Field()
-    ends_on: date | None = Field(max_length=10, default=None)
+    currency: str = Field(sa_type=Exact(32))
+    ends_on: date | None = Field(default=None)
     limit: Decimal = Field(sa_type=MONEY)
-    members: Any = Field(sa_type=JSON)
-    name: str = Field(max_length=100)
-    owner_id: str = Field(max_length=30)
-    period: str = Field()
+    members: Any = Field(sa_type=DOCUMENT)
+    name: str = Field(sa_type=Exact(100))
+    owner_id: str = Field(sa_type=Exact(30))
+    period: str = Field(sa_type=Exact(32))
     spent: Decimal = Field(sa_type=MONEY)
-    starts_on: date = Field(max_length=10)
+    starts_on: date = Field()
     updated_at: datetime = Field(sa_type=MOMENT)
     counted: Decimal | None = Field(sa_type=MONEY, default=None)
-    counted_from: date | None = Field(max_length=10, default=None)
+    counted_from: date | None = Field(default=None)
     currency_fixed: bool | None = Field(default=None)
 
 
@@ -66,15 +66,15 @@ class BudgetCounterTable(SQLModel, table=True):
     __tablename__ = "budget_counters"
     __table_args__ = (Index("budget_counters:budget_id:day", "budget_id", "day", "id"),)
 
-    id: str = Field(max_length=92, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(92), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     amount: Decimal = Field(sa_type=MONEY)
-    budget_id: str = Field(max_length=30)
-    category: str = Field(max_length=50)
-    count: int = Field()
+    budget_id: str = Field(sa_type=Exact(30))
+    category: str = Field(sa_type=Exact(50))
+    count: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    currency: str = Field()
-    day: date = Field(max_length=10)
+    currency: str = Field(sa_type=Exact(32))
+    day: date = Field()
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -88,15 +88,15 @@ class BudgetInvitationTable(SQLModel, table=True):
         Index("budget_invitations:email:created_at", "email", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
-    budget_id: str = Field(max_length=30)
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    budget_id: str = Field(sa_type=Exact(30))
     created_at: datetime = Field(sa_type=MOMENT)
-    email: str = Field(max_length=254)
+    email: str = Field(sa_type=Exact(254))
     expires_at: datetime = Field(sa_type=MOMENT)
-    invited_by: str = Field(max_length=30)
-    role: str = Field()
-    token_hash: str | None = Field(max_length=64, default=None)
+    invited_by: str = Field(sa_type=Exact(30))
+    role: str = Field(sa_type=Exact(32))
+    token_hash: str | None = Field(sa_type=Exact(64), default=None)
     updated_at: datetime = Field(sa_type=MOMENT)
     used_at: datetime | None = Field(sa_type=MOMENT, default=None)
 
@@ -109,12 +109,12 @@ class BudgetThresholdTable(SQLModel, table=True):
         Index("budget_thresholds:budget_id:period_start", "budget_id", "period_start", "id"),
     )
 
-    id: str = Field(max_length=45, primary_key=True)
-    version: int = Field()
-    budget_id: str = Field(max_length=30)
+    id: str = Field(sa_type=Exact(45), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    budget_id: str = Field(sa_type=Exact(30))
     created_at: datetime = Field(sa_type=MOMENT)
-    percent: int = Field()
-    period_start: date = Field(max_length=10)
+    percent: int = Field(sa_type=WHOLE)
+    period_start: date = Field()
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -124,12 +124,12 @@ class ChatMessageTable(SQLModel, table=True):
     __tablename__ = "chat_messages"
     __table_args__ = (Index("chat_messages:room:created_at", "room", "created_at", "id"),)
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
-    author_id: str = Field(max_length=30)
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    author_id: str = Field(sa_type=Exact(30))
     created_at: datetime = Field(sa_type=MOMENT)
-    room: str = Field(max_length=30)
-    text: str = Field(max_length=2000)
+    room: str = Field(sa_type=Exact(30))
+    text: str = Field(sa_type=Exact(2000))
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -143,13 +143,13 @@ class CustomerTable(SQLModel, table=True):
         Index("customers:email", "email", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
-    address: str | None = Field(max_length=500, default=None)
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    address: str | None = Field(sa_type=Exact(500), default=None)
     created_at: datetime = Field(sa_type=MOMENT)
-    email: str = Field(max_length=254)
-    name: str = Field(max_length=100)
-    phone: str | None = Field(max_length=30, default=None)
+    email: str = Field(sa_type=Exact(254))
+    name: str = Field(sa_type=Exact(100))
+    phone: str | None = Field(sa_type=Exact(30), default=None)
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -163,19 +163,19 @@ class ExpenseTable(SQLModel, table=True):
         Index("expenses:owner_id:created_at", "owner_id", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     amount: Decimal = Field(sa_type=MONEY)
-    budget_id: str = Field(max_length=30)
-    category: str = Field(max_length=50)
+    budget_id: str = Field(sa_type=Exact(30))
+    category: str = Field(sa_type=Exact(50))
     created_at: datetime = Field(sa_type=MOMENT)
-    currency: str = Field()
-    description: str = Field(max_length=200)
-    external_id: str | None = Field(max_length=100, default=None)
-    note: str | None = Field(max_length=2000, default=None)
-    owner_id: str = Field(max_length=30)
-    spent_on: date = Field(max_length=10)
-    tags: Any = Field(sa_type=JSON)
+    currency: str = Field(sa_type=Exact(32))
+    description: str = Field(sa_type=Exact(200))
+    external_id: str | None = Field(sa_type=Exact(100), default=None)
+    note: str | None = Field(sa_type=Exact(2000), default=None)
+    owner_id: str = Field(sa_type=Exact(30))
+    spent_on: date = Field()
+    tags: Any = Field(sa_type=DOCUMENT)
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -187,10 +187,10 @@ class ImportChunkTable(SQLModel, table=True):
     __tablename__ = "import_chunks"
     __table_args__ = (Index("import_chunks:created_at", "created_at", "id"),)
 
-    id: str = Field(max_length=50, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(50), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    rows: Any = Field(sa_type=JSON)
+    rows: Any = Field(sa_type=DOCUMENT)
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -203,15 +203,15 @@ class MailedTokenTable(SQLModel, table=True):
         Index("mailed_tokens:user_id:created_at", "user_id", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     expires_at: datetime = Field(sa_type=MOMENT)
-    purpose: str = Field()
-    token_hash: str = Field(max_length=64)
+    purpose: str = Field(sa_type=Exact(32))
+    token_hash: str = Field(sa_type=Exact(64))
     updated_at: datetime = Field(sa_type=MOMENT)
     used_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    user_id: str = Field(max_length=30)
+    user_id: str = Field(sa_type=Exact(30))
 
 
 class NotificationTable(SQLModel, table=True):
@@ -225,16 +225,16 @@ class NotificationTable(SQLModel, table=True):
         Index("notifications:user_id:unread:created_at", "user_id", "unread", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
-    body: str = Field(max_length=2000)
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    body: str = Field(sa_type=Exact(2000))
     created_at: datetime = Field(sa_type=MOMENT)
-    kind: str = Field()
+    kind: str = Field(sa_type=Exact(32))
     read_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    subject_id: str | None = Field(max_length=30, default=None)
-    title: str = Field(max_length=120)
+    subject_id: str | None = Field(sa_type=Exact(30), default=None)
+    title: str = Field(sa_type=Exact(120))
     updated_at: datetime = Field(sa_type=MOMENT)
-    user_id: str = Field(max_length=30)
+    user_id: str = Field(sa_type=Exact(30))
     unread: bool | None = Field(default=None)
 
 
@@ -246,14 +246,14 @@ class NotificationReceiptTable(SQLModel, table=True):
         Index("notification_receipts:user_id:notification_id", "user_id", "notification_id", "id"),
     )
 
-    id: str = Field(max_length=61, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(61), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     deleted_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    notification_id: str = Field(max_length=30)
+    notification_id: str = Field(sa_type=Exact(30))
     read_at: datetime | None = Field(sa_type=MOMENT, default=None)
     updated_at: datetime = Field(sa_type=MOMENT)
-    user_id: str = Field(max_length=30)
+    user_id: str = Field(sa_type=Exact(30))
 
 
 class OrderTable(SQLModel, table=True):
@@ -265,14 +265,14 @@ class OrderTable(SQLModel, table=True):
         Index("orders:status:created_at", "status", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    currency: str = Field()
-    customer_id: str = Field(max_length=30)
-    lines: Any = Field(sa_type=JSON)
-    owner_id: str = Field(max_length=30)
-    status: str = Field()
+    currency: str = Field(sa_type=Exact(32))
+    customer_id: str = Field(sa_type=Exact(30))
+    lines: Any = Field(sa_type=DOCUMENT)
+    owner_id: str = Field(sa_type=Exact(30))
+    status: str = Field(sa_type=Exact(32))
     total: Decimal = Field(sa_type=MONEY)
     updated_at: datetime = Field(sa_type=MOMENT)
 
@@ -282,8 +282,8 @@ class PurgedBudgetTable(SQLModel, table=True):
 
     __tablename__ = "purged_budgets"
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     updated_at: datetime = Field(sa_type=MOMENT)
 
@@ -294,18 +294,18 @@ class SessionTable(SQLModel, table=True):
     __tablename__ = "sessions"
     __table_args__ = (Index("sessions:user_id:created_at", "user_id", "created_at", "id"),)
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     expires_at: datetime = Field(sa_type=MOMENT)
     last_seen_at: datetime = Field(sa_type=MOMENT)
     revoked_at: datetime | None = Field(sa_type=MOMENT, default=None)
     updated_at: datetime = Field(sa_type=MOMENT)
-    user_agent: str = Field(max_length=300)
-    user_id: str = Field(max_length=30)
+    user_agent: str = Field(sa_type=Exact(300))
+    user_id: str = Field(sa_type=Exact(30))
     password_changed_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    refresh_generation: int | None = Field(default=None)
-    refresh_hash: str | None = Field(max_length=64, default=None)
+    refresh_generation: int | None = Field(sa_type=WHOLE, default=None)
+    refresh_hash: str | None = Field(sa_type=Exact(64), default=None)
 
 
 class SocketTicketTable(SQLModel, table=True):
@@ -317,15 +317,15 @@ class SocketTicketTable(SQLModel, table=True):
         Index("socket_tickets:user_id:created_at", "user_id", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
     expires_at: datetime = Field(sa_type=MOMENT)
-    session_id: str = Field(max_length=30)
-    ticket_hash: str = Field(max_length=64)
+    session_id: str = Field(sa_type=Exact(30))
+    ticket_hash: str = Field(sa_type=Exact(64))
     updated_at: datetime = Field(sa_type=MOMENT)
     used_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    user_id: str = Field(max_length=30)
+    user_id: str = Field(sa_type=Exact(30))
 
 
 class TaskTable(SQLModel, table=True):
@@ -337,20 +337,20 @@ class TaskTable(SQLModel, table=True):
         Index("tasks:status:created_at", "status", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
-    attempts: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
+    attempts: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    error: str | None = Field(max_length=500, default=None)
-    input: Any = Field(sa_type=JSON)
-    kind: str = Field()
-    owner_id: str = Field(max_length=30)
-    progress: int = Field()
-    result: str | None = Field(max_length=1000000, default=None)
-    status: str = Field()
+    error: str | None = Field(sa_type=Exact(500), default=None)
+    input: Any = Field(sa_type=DOCUMENT)
+    kind: str = Field(sa_type=Exact(32))
+    owner_id: str = Field(sa_type=Exact(30))
+    progress: int = Field(sa_type=WHOLE)
+    result: str | None = Field(sa_type=Exact(1000000), default=None)
+    status: str = Field(sa_type=Exact(32))
     updated_at: datetime = Field(sa_type=MOMENT)
     lease_until: datetime | None = Field(sa_type=MOMENT, default=None)
-    runner_id: str | None = Field(max_length=30, default=None)
+    runner_id: str | None = Field(sa_type=Exact(30), default=None)
 
 
 class TransactionTable(SQLModel, table=True):
@@ -364,17 +364,17 @@ class TransactionTable(SQLModel, table=True):
         Index("transactions:order_id:created_at", "order_id", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     amount: Decimal = Field(sa_type=MONEY)
-    budget_id: str | None = Field(max_length=30, default=None)
+    budget_id: str | None = Field(sa_type=Exact(30), default=None)
     created_at: datetime = Field(sa_type=MOMENT)
-    currency: str = Field()
-    description: str = Field(max_length=200)
-    kind: str = Field()
-    order_id: str | None = Field(max_length=30, default=None)
-    owner_id: str = Field(max_length=30)
-    reversal_of: str | None = Field(max_length=30, default=None)
+    currency: str = Field(sa_type=Exact(32))
+    description: str = Field(sa_type=Exact(200))
+    kind: str = Field(sa_type=Exact(32))
+    order_id: str | None = Field(sa_type=Exact(30), default=None)
+    owner_id: str = Field(sa_type=Exact(30))
+    reversal_of: str | None = Field(sa_type=Exact(30), default=None)
     updated_at: datetime = Field(sa_type=MOMENT)
 
 
@@ -387,13 +387,13 @@ class UserTable(SQLModel, table=True):
         Index("users:role:created_at", "role", "created_at", "id"),
     )
 
-    id: str = Field(max_length=30, primary_key=True)
-    version: int = Field()
+    id: str = Field(sa_type=Exact(30), primary_key=True)
+    version: int = Field(sa_type=WHOLE)
     created_at: datetime = Field(sa_type=MOMENT)
-    email: str = Field(max_length=254)
+    email: str = Field(sa_type=Exact(254))
     email_verified: bool = Field()
-    name: str = Field(max_length=100)
-    role: str = Field()
+    name: str = Field(sa_type=Exact(100))
+    role: str = Field(sa_type=Exact(32))
     updated_at: datetime = Field(sa_type=MOMENT)
     password_changed_at: datetime | None = Field(sa_type=MOMENT, default=None)
-    password_hash: str | None = Field(max_length=100, default=None)
+    password_hash: str | None = Field(sa_type=Exact(100), default=None)

@@ -66,6 +66,7 @@ class AuthHandlers:
         self.revoke_session = sessions.revoke_session
         self.level_on_session = sessions.level_on_session
         self.identify = sessions.identify
+        self.resume = sessions.resume
         self.check_session = sessions.check_session
 
         tickets = SocketTickets(store=store, ids=ids, clock=clock, sessions=sessions)
@@ -108,6 +109,7 @@ class AuthHandlers:
         self.caller_of = accounts.caller_of
         self.caller_by_id = accounts.caller_by_id
         self.email_of = accounts.email_of
+        self.describe_account = accounts.describe_account
 
     async def find_invited(self, batch: Batch[BudgetInvited]) -> None:
         """Tells the invited account, if the address has one that proved it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from contextlib import suppress
 from datetime import timedelta
 
 from generated.errors import MailedTokenInvalid
@@ -20,6 +21,7 @@ from runtime.ports import (
     Insert,
     Mail,
     Mailer,
+    MailRefused,
     Query,
     Store,
     Update,
@@ -74,7 +76,9 @@ class MailedTokens:
             token = await self._keep(delivery.seen.event_id, text, user, event.purpose)
         # Its second version is the one that was mailed.
         if token.version == 1:
-            await self._mailer.send(self._mail(user, event.purpose, text))
+            # An account's owner may have given any address: one that is none is done with.
+            with suppress(MailRefused):
+                await self._mailer.send(self._mail(user, event.purpose, text))
             now = self._clock.now()
             token = token.but(version=2, updated_at=now)
             await self._store.commit(Update(token), delivery.seen)

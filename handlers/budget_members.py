@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -32,6 +33,7 @@ from runtime.ports import (
     Insert,
     Mail,
     Mailer,
+    MailRefused,
     Query,
     Store,
     Update,
@@ -169,7 +171,9 @@ class BudgetMembers:
             except NotFound:
                 continue  # the budget is gone, and its invitations with it
             if self._open(invitation):
-                await self._mailer.send(self._mail(delivery.event, token))
+                # Whoever invites may give any address: one that is none holds up no other.
+                with suppress(MailRefused):
+                    await self._mailer.send(self._mail(delivery.event, token))
 
     def token(self, invitation_id: str) -> str:
         """The secret that is mailed: derived, so that none is kept but its hash."""

@@ -6,12 +6,18 @@ The channels' names and the messages' shapes are AsyncAPI's (SessionRevocation, 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from generated.models import ChatMessage, Notification
 from runtime.ports import Fanout
 
 # Who is signed in has changed: forget what is known of it, ask again.
 IDENTITY = "identity"
+
+
+def identity_channel(user_id: str) -> str:
+    """The same for one user: for what listens on behalf of that one only."""
+    return f"{IDENTITY}:{user_id}"
 
 
 def user_channel(user_id: str) -> str:
@@ -27,7 +33,9 @@ def room_channel(room: str) -> str:
 async def tell_identity(fanout: Fanout, user_id: str, session_id: str | None) -> None:
     """A session has ended or changed, or all of a user's."""
     message = {"userId": user_id} | ({"sessionId": session_id} if session_id else {})
-    await fanout.publish(IDENTITY, json.dumps(message, separators=(",", ":")).encode())
+    told = json.dumps(message, separators=(",", ":")).encode()
+    await fanout.publish(IDENTITY, told)
+    await fanout.publish(identity_channel(user_id), told)
 
 
 def concerns(message: bytes, user_id: str, session_id: str) -> bool:
@@ -54,11 +62,14 @@ async def push_chat_message(fanout: Fanout, message: ChatMessage) -> None:
     await fanout.publish(room_channel(message.room), push)
 
 
+# A broadcast reaches thousands of listeners: they share one entity, which is written once.
+@lru_cache(maxsize=32)
 def pushed_notification(push: bytes) -> Notification:
     """The notification in a push."""
     return Notification.model_validate_json(_payload(push), by_name=False, by_alias=True)
 
 
+@lru_cache(maxsize=32)
 def pushed_chat_message(push: bytes) -> ChatMessage:
     """The chat message in a push."""
     return ChatMessage.model_validate_json(_payload(push), by_name=False, by_alias=True)

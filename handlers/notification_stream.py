@@ -13,11 +13,14 @@ from handlers.live import pushed_notification, user_channel
 from handlers.watching import Watching
 from runtime.call import Call, Caller
 from runtime.encode import json_writer
+from runtime.ids import position
 from runtime.ports import Clock, Query, Store, Where
 
 _PAGE = 200
 # What was made so shortly before may be both in the store and on its way.
 _OVERLAP = timedelta(minutes=1)
+# What was being written when a stream began may have been made so long before.
+_BEFORE = timedelta(seconds=5)
 _WRITE = json_writer(Notification)
 
 
@@ -41,7 +44,11 @@ class NotificationStream:
     async def _events(
         self, caller: Caller, last_event_id: str | None
     ) -> AsyncGenerator[bytes, None]:
-        yield b"retry: 2000\n\n"
+        # An id without data: a client that has seen nothing yet resumes from here.
+        here = last_event_id or position(
+            "ntf", int((self._clock.now() - _BEFORE).timestamp() * 1000)
+        )
+        yield b"retry: 2000\nid: %b\n\n" % here.encode()
         async with aclosing(self._watch(caller, last_event_id)) as notifications:
             async for notification in notifications:
                 if notification is None:

@@ -17,7 +17,7 @@ from generated.models import (
     SessionState,
     UserRecord,
 )
-from generated.operations import ROLES
+from handlers.callers import caller_as
 from handlers.live import tell_identity
 from handlers.writing import Decided, decided, persist, rewrite
 from runtime.call import Call, Caller
@@ -239,6 +239,11 @@ class Sessions:
         until = min(claims.expires_at, session.expires_at)
         return caller_for(user, session.id), (until - self._clock.now()).total_seconds()
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated."""
+        session, user = await self.standing(session_id)
+        return caller_for(user, session.id)
+
     async def check_session(self, *, session_id: str) -> SessionState:
         """Who is behind a session. Raises NotFound when it does not stand."""
         try:
@@ -275,10 +280,8 @@ class Sessions:
 
 
 def caller_for(user: UserRecord, session_id: str) -> Caller:
-    """`user` as a caller. Until the address is verified a staff role gives nothing."""
-    scopes = ROLES[user.role.value]
-    given = scopes if user.email_verified else ROLES["user"]
-    return Caller(user.id, session_id, user.role.value, given, user.email_verified, scopes - given)
+    """`user` as a caller."""
+    return caller_as(user.id, session_id, user.role, user.email_verified)
 
 
 def _ended() -> Unauthenticated:

@@ -16,7 +16,7 @@ from handlers.periods import month_of, months_after
 from handlers.task_lease import Progress
 from handlers.task_runs import MOST_RESULT, TaskRunner
 from runtime.call import Call, Caller
-from runtime.ports import Clock, Mail, Mailer
+from runtime.ports import Clock, Mail, Mailer, MailRefused
 from runtime.problem import NotFound
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~])")
@@ -99,7 +99,10 @@ class SendEmail:
         if own is None or asked.recipient is None or asked.recipient.lower() != own:
             raise TaskInputInvalid("The recipient is not your own verified address.")
         await progress(1)
-        await self._mailer.send(Mail(own, asked.subject or "", asked.text or ""))
+        try:
+            await self._mailer.send(Mail(own, asked.subject or "", asked.text or ""))
+        except MailRefused:
+            raise TaskInputInvalid("No mail reaches the recipient's address.") from None
         return f"Sent to {own}."
 
 

@@ -9,9 +9,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 from generated.models import SessionState
-from handlers.live import IDENTITY, concerns
+from handlers.live import concerns, identity_channel
 from runtime.call import Caller
-from runtime.ports import Fanout
+from runtime.ports import Fanout, Listening
 from runtime.problem import NotFound, Problem
 
 # Seconds between signs of life (contract), and between looks at the session.
@@ -44,26 +44,26 @@ class Watching:
 
         They end when the session does, and when the listener fell behind: its client resumes.
         """
-        listeners = {name: self._fanout.listen(name) for name in (*channels, IDENTITY)}
+        names = (*channels, identity_channel(caller.user_id))
+        listeners = {name: self._fanout.listen(name) for name in names}
         try:
             async with aclosing(self._while_signed_in(caller, listeners)) as messages:
                 yield messages
         finally:
             for listener in listeners.values():
-                close = getattr(listener, "aclose", None)
-                if close is not None:
-                    with contextlib.suppress(Problem):
-                        await close()
+                with contextlib.suppress(Problem):
+                    await listener.aclose()
 
     async def _while_signed_in(
-        self, caller: Caller, listeners: Mapping[str, AsyncIterator[bytes]]
+        self, caller: Caller, listeners: Mapping[str, Listening]
     ) -> Messages:
         now = asyncio.get_running_loop().time
+        identity = identity_channel(caller.user_id)
         checked = now()
         async with aclosing(_merged(listeners, self._heartbeat)) as messages:
             async for message in messages:
                 ask = message is None or now() - checked >= self._heartbeat
-                if message is not None and message[0] == IDENTITY:
+                if message is not None and message[0] == identity:
                     if not concerns(message[1], caller.user_id, caller.session_id):
                         continue
                     ask = True
@@ -72,7 +72,7 @@ class Watching:
                     checked = now()
                     if not await self._stands(caller):
                         return
-                if message is None or message[0] != IDENTITY:
+                if message is None or message[0] != identity:
                     yield message
 
     async def _stands(self, caller: Caller) -> bool:
@@ -85,27 +85,37 @@ class Watching:
         return state.user_id == caller.user_id
 
 
-async def _merged(listeners: Mapping[str, AsyncIterator[bytes]], every: float) -> Messages:
-    """What any of them gives; None after so many seconds of silence. Ends with the first to end."""
-    waiting: dict[asyncio.Future[bytes], str] = {}
-    try:
+async def _merged(listeners: Mapping[str, Listening], every: float) -> Messages:
+    """What any of them gives; None after so many seconds of silence. Ends with the first to end.
+
+    One task reads them all, with one timer: a server has thousands of these.
+    """
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[bool] = loop.create_future()
+
+    def wake() -> None:
+        _settle(waiting, True)
+
+    for listener in listeners.values():
+        listener.on_arrival(wake)
+    while True:
         for name, listener in listeners.items():
-            waiting[asyncio.ensure_future(anext(listener))] = name
-        while True:
-            done, _ = await asyncio.wait(
-                waiting, timeout=every, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                yield None
-            for future in done:
-                try:
-                    message = future.result()
-                except StopAsyncIteration:
-                    return
-                name = waiting.pop(future)
-                waiting[asyncio.ensure_future(anext(listeners[name]))] = name
+            while (message := listener.take()) is not None:
                 yield name, message
-    finally:
-        for future in waiting:
-            future.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+            if listener.ended:
+                return
+        if not waiting.done():
+            timer = loop.call_later(every, _settle, waiting, False)
+            try:
+                await waiting
+            finally:
+                timer.cancel()
+        silent = not waiting.result()
+        waiting = loop.create_future()
+        if silent:
+            yield None
+
+
+def _settle(waiting: asyncio.Future[bool], arrived: bool) -> None:
+    if not waiting.done():
+        waiting.set_result(arrived)

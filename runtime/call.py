@@ -42,12 +42,14 @@ class Call:
         "caller",
         "idempotency_key",
         "if_version",
+        "inside",
         "level",
         "operation",
         "pending",
         "protocol",
         "rate",
         "request_id",
+        "session_id",
         "ticket",
         "token",
         "traceparent",
@@ -73,12 +75,17 @@ class Call:
         self.token = token
         # A one-time ticket in place of the token, where the operation takes one.
         self.ticket: str | None = None
+        # The session that signed a connection in: its later calls need no token as long as it
+        # stands. Only a protocol that has identified it sets this.
+        self.session_id: str | None = None
         self.address = address
         self.user_agent = user_agent
         self.traceparent = traceparent
         self.idempotency_key = idempotency_key
         self.if_version = if_version
         self.caller: Caller = ANONYMOUS
+        # Whether another service of ours makes it, which has admitted and counted what it is for.
+        self.inside = False
         # The caller's level on the resource of the operation's first access rule, once access is
         # checked.
         self.level: str | None = None

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Topic:
     """A Kafka topic: AsyncAPI's channel `channel`, and its binding.
 
-    `types` are the events it carries, and the service that publishes each; `dead_letters` is the address of what its consumers give up,
-    "" for a topic of dead letters itself.
+    `types` are the events it carries, and the service that publishes each; `dead_letters` is the
+    address of what its consumers give up, "" for a topic of dead letters itself.
     """
 
     channel: str

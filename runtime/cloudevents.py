@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
+from runtime.model import Model
 from runtime.ports import Envelope
 from runtime.scalar import AnyTimestamp, rfc3339
 
@@ -26,6 +27,12 @@ MOST_BODY = 1 << 20
 # The messages' `x-event`, `x-reason` and so on go beside the body, in headers.
 _MOST_TEXT = 254
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class CloudEventModel(Model):
+    """What generated/messages.py stands on: extension attributes may stand beside the known."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class _Event(TypedDict):
@@ -81,10 +88,7 @@ def read(body: bytes, headers: Mapping[str, bytes], channel: str, key: str) -> E
             raise ValueError("the message is not JSON") from None
         raise ValueError(f"the message is no CloudEvent: {place or 'it'}: {first['msg']}") from None
     _narrow(event)
-    if binary:
-        data = body
-    else:
-        data = _data(body, event)
+    data = body if binary else _data(body, event)
     extra: Any = event.get("partitionkey")
     key = key or (extra if isinstance(extra, str) else "") or event["subject"]
     trace = event.get("traceparent", "")
@@ -157,6 +161,5 @@ def _from_binary(attributes: dict[str, str], body: bytes) -> _Event:
         whole["data"] = from_json(body)
     except ValueError:
         raise ValueError("the message is not JSON") from None
-    return _EVENT.validator.validate_json(to_json(whole))
-
-
+    event: _Event = _EVENT.validator.validate_json(to_json(whole))
+    return event

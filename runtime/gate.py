@@ -8,14 +8,23 @@ that an operation does not need is not in its chain.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from time import monotonic
 from types import coroutine
 from typing import Any, Protocol
 
 from runtime.call import ANONYMOUS, Call, Caller
 from runtime.idempotency import Arguments, Chain, Idempotency
-from runtime.operation import AccessRule, Operation
+from runtime.operation import AccessRule, Operation, RateRule
 from runtime.ports import Store
 from runtime.problem import (
     DeadlineExceeded,
@@ -25,11 +34,12 @@ from runtime.problem import (
     RateLimited,
     Unauthenticated,
 )
-from runtime.ratelimit import Limiter, address_key
+from runtime.ratelimit import Limiter, Verdict, address_key
 from runtime.trace import CURRENT
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
 Level = Callable[[Caller, str], Awaitable[str | None]]
+Watch = Callable[..., AsyncGenerator[Any, None]]
 
 # Verified tokens that are remembered: 97 µs to verify one, 1 to remember it (measured).
 _MOST_TOKENS = 20_000
@@ -44,6 +54,18 @@ class Identities(Protocol):
 
     async def redeem(self, ticket: str) -> Caller:
         """The caller that a one-time ticket was made for; good once. Raises Unauthenticated."""
+        ...
+
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated once it has ended."""
+        ...
+
+
+class SharedLimits(Protocol):
+    """Rate limits that several processes count together."""
+
+    async def take(self, keys: Sequence[str], rule: RateRule) -> list[Verdict]:
+        """Spends one call of each of `keys`, up to the first that has none left. Never raises."""
         ...
 
 
@@ -109,26 +131,42 @@ class Gate:
         handlers: Mapping[str, Handler],
         levels: Mapping[str, Level],
         ranks: Mapping[str, tuple[str, ...]],
+        watches: Mapping[str, Watch],
         stores: Mapping[str, Store],
         results: Mapping[str, Any],
         identities: Identities,
         known: KnownTokens,
         limiter: Limiter,
+        shared: SharedLimits | None = None,
+        elsewhere: Collection[str] = (),
     ) -> None:
+        """`shared` counts in the place of `limiter` where there are other processes.
+
+        What services `elsewhere` do is checked, counted and remembered there: here their calls are
+        known by identity and scope, and sent on.
+        """
+        self._elsewhere = frozenset(elsewhere)
         self._handlers = handlers
         self._levels = levels
         self._ranks = ranks
+        self._watches = watches
         self._stores = stores
         self._results = results
         self._identities = identities
         self._known = known
         self._limiter = limiter
+        self._shared = shared
         # (caller, key) of idempotent calls that are running in this process.
         self._running: set[tuple[str, str]] = set()
 
     async def admit(self, call: Call) -> None:
         """Identity, rate limit, scope. Raises the refusal; fills `call.caller` and `call.rate`."""
         CURRENT.set(call.traceparent)
+        if call.inside:
+            # In one process it would not come by here. Without a token its caller is named already.
+            if call.token is not None:
+                call.caller = self._known.get(call.token) or await self._identified(call)
+            return
         operation = call.operation
         if not operation.public:
             token = call.token
@@ -137,11 +175,16 @@ class Gate:
             call.caller = caller
         else:
             caller = ANONYMOUS
-        for by in operation.rate.by:
-            if by == "caller":
-                self._count(call, caller.user_id or address_key(call.address))
-            elif by == "address":
-                self._count(call, address_key(call.address))
+        if operation.service in self._elsewhere:
+            pass
+        elif self._shared is not None:
+            await self._count_shared(call, _keys(call, caller))
+        else:
+            for by in operation.rate.by:
+                if by == "caller":
+                    self._count(call, caller.user_id or address_key(call.address))
+                elif by == "address":
+                    self._count(call, address_key(call.address))
         scope = operation.scope
         if scope is not None and scope not in caller.scopes:
             if scope in caller.withheld:
@@ -161,23 +204,31 @@ class Gate:
                 return caller
             if call.ticket is not None:
                 return await self._identities.redeem(call.ticket)
+            if call.session_id is not None:
+                return await self._identities.resume(call.session_id)
             raise Unauthenticated("Send an access token.")
         except Unauthenticated:
-            self._count(call, address_key(call.address))
+            if self._shared is not None:
+                await self._count_shared(call, [address_key(call.address)])
+            else:
+                self._count(call, address_key(call.address))
             raise
 
     def _count(self, call: Call, key: str) -> None:
         """Takes one call from the allowance of `key`; the tightest one goes into the answer."""
-        rule = call.operation.rate
-        verdict = self._limiter.take(key, rule)
-        if call.rate is None or verdict.remaining < call.rate[0]:
-            call.rate = (verdict.remaining, verdict.reset_seconds)
-        if not verdict.allowed:
-            raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
+        _judge(call, self._limiter.take(key, call.operation.rate))
+
+    async def _count_shared(self, call: Call, keys: Sequence[str]) -> None:
+        """The same of several, together with other processes."""
+        if keys and self._shared is not None:
+            for verdict in await self._shared.take(keys, call.operation.rate):
+                _judge(call, verdict)
 
     def chain(self, operation: Operation) -> Chain:
         """The steps of one operation after its arguments are decoded."""
         chain = _within(operation.deadline, self._handlers[operation.id])
+        if operation.service in self._elsewhere:
+            return chain
         idempotency = self._idempotency(operation) if operation.idempotent else None
         if idempotency is not None:
             chain = idempotency.once(chain)
@@ -189,13 +240,32 @@ class Gate:
             chain = self._counted(chain)
         return chain
 
+    def watching(
+        self, operation: Operation
+    ) -> Callable[[Call, Arguments], Awaitable[AsyncGenerator[Any, None]]]:
+        """The steps to a stream of what `operation` would answer, as it changes; after `admit`.
+
+        Access is checked before it begins; the stream ends when the session or the access does, and
+        listens from its first step on. Its arguments are those of the Watches in services.py.
+        """
+        source = self._watches[operation.id]
+
+        async def begin(call: Call, arguments: Arguments) -> AsyncGenerator[Any, None]:
+            return source(call.caller, **arguments)
+
+        return self._accessible(operation, begin) if operation.access else begin
+
     def _idempotency(self, operation: Operation) -> Idempotency:
         store = self._stores[operation.service]
         return Idempotency(operation, store, self._results[operation.id], self._running)
 
     def _counted(self, following: Chain) -> Chain:
         async def counted(call: Call, arguments: Arguments) -> Any:
-            self._count(call, f"account:{arguments['body'].email.lower()}")
+            key = f"account:{arguments['body'].email.lower()}"
+            if self._shared is not None:
+                await self._count_shared(call, [key])
+            else:
+                self._count(call, key)
             return await following(call, arguments)
 
         return counted
@@ -227,6 +297,21 @@ class Gate:
                 call.level = level
 
         return check
+
+
+def _keys(call: Call, caller: Caller) -> list[str]:
+    """Whose calls are counted before anything is decoded."""
+    address = address_key(call.address)
+    by = {"caller": caller.user_id or address, "address": address}
+    return [by[each] for each in call.operation.rate.by if each in by]
+
+
+def _judge(call: Call, verdict: Verdict) -> None:
+    """The tightest verdict goes into the answer. Raises RateLimited."""
+    if call.rate is None or verdict.remaining < call.rate[0]:
+        call.rate = (verdict.remaining, verdict.reset_seconds)
+    if not verdict.allowed:
+        raise RateLimited("Too many requests.", retry_after=verdict.retry_after)
 
 
 def _within(seconds: float, handler: Handler) -> Chain:

@@ -16,7 +16,7 @@ import jsonschema_rs
 from runtime.faults import FORMATS, TYPES, listed, pointer, sentence
 from runtime.operation import Operation
 from runtime.problem import MOST_ERRORS, InputError, InvalidInput, MalformedRequest, Problem
-from runtime.rest import Receive, Request, Response, Scope
+from runtime.rest import RESUMED_FROM, Receive, Request, Response, Scope
 from runtime.upload import Upload
 
 # Where a request's state travels through connexion: a key of its ASGI scope.
@@ -55,7 +55,7 @@ class ParameterValidator:
         query = state.request.query()
         declared = {p["name"] for p in self._parameters if p["in"] == "query"}
         if state.operation is not None and state.operation.ticket is not None:
-            declared.add(state.operation.ticket)
+            declared |= {state.operation.ticket, RESUMED_FROM}
         path = scope["path_params"]
         found: dict[str, list[InputError]] = {"path": [], "query": [], "header": []}
         found["query"] += [

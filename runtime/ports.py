@@ -23,7 +23,7 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A new entity; its version is 1."""
+    """A new entity; its version is 1, or what it was where the entity was taken from (`move`)."""
 
     entity: Entity
 
@@ -329,6 +329,35 @@ class Bus(Protocol):
         ...
 
 
+class Listening(Protocol):
+    """One subscription: an iterator of messages, for one task. It ends when it has fallen behind,
+    was closed, or the fan-out was; what had arrived before is still read.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes, and nothing is left to read."""
+        ...
+
+    def take(self) -> bytes | None:
+        """The next message if one has arrived; never waits."""
+        ...
+
+    def on_arrival(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` whenever there may be something to take, the end included: so one task reads
+        several.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Ends it now; what it has not read is dropped."""
+        ...
+
+
 class Fanout(Protocol):
     """Live messages to whoever listens now, in every process. Not kept: a listener resumes from a
     store.
@@ -338,7 +367,7 @@ class Fanout(Protocol):
         """To all that listen on `channel`."""
         ...
 
-    def listen(self, channel: str, size: int = 256) -> AsyncIterator[bytes]:
+    def listen(self, channel: str, size: int = 256) -> Listening:
         """Messages from now on. A listener that falls `size` behind is ended, and so knows to
         resume.
         """
@@ -478,11 +507,18 @@ class Mail:
     link: str | None = None
 
 
+class MailRefused(ValueError):
+    """No attempt will ever bring a mail to this address. Says nothing of the address."""
+
+
 class Mailer(Protocol):
     """Sends mail. Returns when the mail is handed over for good."""
 
     async def send(self, mail: Mail) -> None:
-        """Hands the mail over."""
+        """Hands the mail over. Raises Unavailable, and ValueError (MailRefused) where it is vain.
+
+        Who sends on somebody's behalf to an address that another gave lets MailRefused be.
+        """
         ...
 
 

@@ -13,20 +13,6 @@ from runtime.rest import PROBLEM_JSON, Header, Response
 def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> Response:
     """The answer that `problem` is; `problems` is the contract's table."""
     kind = problems.get(problem.code) or problems["internal"]
-    document: dict[str, Any] = {
-        "type": f"/docs/problems#{kind.code}",
-        "title": kind.title,
-        "status": kind.status,
-        "code": kind.code,
-        "requestId": request_id,
-    }
-    if problem.detail:
-        document["detail"] = problem.detail
-    if problem.errors:
-        document["errors"] = [
-            {"pointer": error.pointer, "code": error.code, "message": error.message}
-            for error in problem.errors
-        ]
     headers: list[Header] = [PROBLEM_JSON]
     if problem.retry_after is not None or kind.status in (429, 503):
         seconds = max(1, int((problem.retry_after or 0) + 0.999))
@@ -35,4 +21,24 @@ def refusal(problems: Mapping[str, ProblemKind], problem: Problem, request_id: s
         headers.append((b"www-authenticate", b"Bearer"))
     if kind.code == MethodNotAllowed.code:
         headers.append((b"allow", problem.args[1].encode() if len(problem.args) > 1 else b""))
-    return Response(kind.status, headers, json.dumps(document).encode())
+    return Response(kind.status, headers, document(problems, problem, request_id))
+
+
+def document(problems: Mapping[str, ProblemKind], problem: Problem, request_id: str) -> bytes:
+    """The problem in JSON, as every protocol that speaks JSON tells it."""
+    kind = problems.get(problem.code) or problems["internal"]
+    told: dict[str, Any] = {
+        "type": f"/docs/problems#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "code": kind.code,
+        "requestId": request_id,
+    }
+    if problem.detail:
+        told["detail"] = problem.detail
+    if problem.errors:
+        told["errors"] = [
+            {"pointer": error.pointer, "code": error.code, "message": error.message}
+            for error in problem.errors
+        ]
+    return json.dumps(told).encode()

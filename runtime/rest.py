@@ -39,6 +39,10 @@ LONGEST_QUERY = 8192
 LONGEST_PATH = 2048
 
 
+# The query parameter that stands in for Last-Event-ID, where a ticket may for the Authorization.
+RESUMED_FROM = "lastEventId"
+
+
 class Disconnected(Exception):
     """The client went away before its body was complete."""
 
@@ -91,11 +95,20 @@ class Request:
             address=self.address,
             traceparent=self.traceparent,
         )
-        if operation.ticket is not None and authorization is None:
-            call.ticket = self.query().get(operation.ticket)
+        if operation.ticket is not None:
+            self._as_a_browser(call, operation.ticket, authorization)
         if operation.write:
             call.user_agent = get(b"user-agent", b"").decode("latin-1")[:300]
         return call
+
+    def _as_a_browser(self, call: Call, ticket: str, authorization: bytes | None) -> None:
+        """An EventSource sends no header of ours, so the query stands in for two of them."""
+        query = self.query()
+        if authorization is None:
+            call.ticket = query.get(ticket)
+        last = query.get(RESUMED_FROM)
+        if last is not None:
+            self.headers.setdefault(b"last-event-id", last.encode("latin-1", "replace"))
 
     def conditions(self, call: Call, faults: list[InputError]) -> None:
         """Reads Idempotency-Key and If-Match, for the operations that declare them."""

@@ -1,10 +1,10 @@
-"""The compiled storage of one entity. Instances are generated; the SQL adapters execute them."""
+"""The compiled storage of one entity. Instances are generated; the adapters execute them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +45,22 @@ class Table(Generic[E]):
     sets: Mapping[str, Callable[[E], Iterable[str]]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SqlTable(Generic[E]):
+    """`table` as a PostgreSQL or MySQL server keeps it, in types of its own (columns.py).
+
+    `pack(entity)` gives the row in column order: Decimal, date, datetime, bool, enums by value,
+    JSON as text; `unpack(row)` the entity back. `optional`: the columns that may hold NULL. `home`:
+    the kind of server that the contract wants it on, `postgresql` or `mysql`.
+    """
+
+    table: Table[E]
+    home: str
+    pack: Callable[[E], Row]
+    unpack: Callable[[Row], E]
+    optional: frozenset[str] = frozenset()
+
+
 T = TypeVar("T")
 
 
@@ -72,6 +88,11 @@ class JsonCell(Generic[T]):
             return []  # type: ignore[return-value] # T is a list here
         value: T = self._validator.validate_json(text)
         return value
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment from a server, with its time zone: MySQL keeps none."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def plain_cell(value: Any) -> Cell:

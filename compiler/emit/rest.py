@@ -66,7 +66,7 @@ class _Rest:
         assert rest is not None
         query = [p.name for p in rest.parameters if p.location == "query"]
         ticket = ticket_name(self.contract, operation)
-        query += [ticket] if ticket else []
+        query += [ticket, "lastEventId"] if ticket else []
         if query:
             module.line(f"_{operation.python.upper()}_QUERY = frozenset(({literal(query)[1:-1]},))")
         media = success_media(operation)

@@ -23,7 +23,7 @@ def emit(contract: Contract) -> dict[str, str]:
     entity = module.use("runtime.model", "Entity")
     module.line(f"TABLES: tuple[{table}[{module.use('typing', 'Any')}], ...] = (")
     for schema in entities:
-        module.line(f"    {_constant(schema)},")
+        module.line(f"    {constant(schema)},")
     module.line(")")
     module.gap()
     module.line("# The prefix of each kind's ids.")
@@ -32,10 +32,20 @@ def emit(contract: Contract) -> dict[str, str]:
         assert schema.entity is not None
         module.line(f"    {record_name(schema)}: {literal(schema.entity.prefix)},")
     module.line("}")
+    module.gap()
+    module.line(
+        "# Service → the kind of server that its entities live on; embedded, all live in SQLite."
+    )
+    homes = sorted({(s.entity.service, s.entity.home) for s in entities if s.entity})
+    module.line("HOMES: dict[str, str] = {")
+    for service, home in homes:
+        module.line(f"    {literal(service)}: {literal(home)},")
+    module.line("}")
     return {module.path: module.text()}
 
 
-def _constant(schema: Schema) -> str:
+def constant(schema: Schema) -> str:
+    """What the schema's Table is called."""
     return "".join(f"_{c}" if c.isupper() else c.upper() for c in schema.python).lstrip("_")
 
 
@@ -101,14 +111,14 @@ def _codec(
     assert currencies
     row = module.use("runtime.table", "Row")
     module.gap()
-    with module.block(f"def _{_constant(schema).lower()}_row(e: {name}) -> {row}:"):
+    with module.block(f"def _{constant(schema).lower()}_row(e: {name}) -> {row}:"):
         module.line("return (")
         for out in encoded:
             module.line(f"    {out},")
         module.line(")")
     module.gap()
     assemble = module.use("runtime.model", "assemble")
-    with module.block(f"def _{_constant(schema).lower()}(r: {row}) -> {name}:"):
+    with module.block(f"def _{constant(schema).lower()}(r: {row}) -> {name}:"):
         module.line(f"return {assemble}({name}, {{")
         for back in decoded:
             module.line(f"    {back},")
@@ -136,7 +146,7 @@ def _cell(
     if type.kind == "boolean":
         return "int({0})", "bool({0})"
     if type.enum and named:
-        return "{0}.value", _enum(module, named, enums) + "[{0}]"
+        return "{0}.value", enum_values(module, named, enums) + "[{0}]"
     if type.format == "decimal":
         return module.use("runtime.model", "to_milli") + "({0})", ""
     if type.format == "date":
@@ -146,11 +156,12 @@ def _cell(
         return rfc + "({0})", module.use("runtime.scalar", "instant") + "({0})"
     if type.kind in ("string", "integer", "number"):
         return "{0}", "{0}"
-    codec = _json(module, type, named, field, lists)
+    codec = json_codec(module, type, named, field, lists)
     return codec + ".write({0})", codec + ".read({0})"
 
 
-def _enum(module: Module, name: str, enums: dict[str, str]) -> str:
+def enum_values(module: Module, name: str, enums: dict[str, str]) -> str:
+    """The dict from an enum's values to its members; `enums` holds those that are written."""
     if name not in enums:
         enums[name] = f"_{name.upper()}"
         module.use("generated.models", name)
@@ -158,7 +169,7 @@ def _enum(module: Module, name: str, enums: dict[str, str]) -> str:
     return enums[name]
 
 
-def _json(
+def json_codec(
     module: Module, type: Type, named: str | None, field: Field, lists: dict[str, str]
 ) -> str:
     """The codec of what SQL keeps as JSON text: arrays and objects."""
@@ -190,9 +201,9 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
     name = record_name(schema)
     names = [field.python for field in stored]
     attributes = {field.name: field.python for field in stored}
-    lower = _constant(schema).lower()
+    lower = constant(schema).lower()
     module.gap()
-    module.line(f"{_constant(schema)}: {table}[{name}] = {table}(")
+    module.line(f"{constant(schema)}: {table}[{name}] = {table}(")
     module.line(f"    kind={name},")
     module.line(f"    name={literal(entity.table)},")
     module.line(f"    service={literal(entity.service)},")

@@ -8,6 +8,9 @@ from compiler.emit.lines import Module, literal
 from compiler.emit.storage import columns, resolved
 from compiler.ir import Contract, Schema, Type
 
+# Characters of a column that holds an enum's values.
+_WORD = 32
+
 
 def emit(contract: Contract) -> dict[str, str]:
     """`tables.py`."""
@@ -57,8 +60,6 @@ def _table(module: Module, schema: Schema, schemas: dict[str, Schema]) -> None:
             column = _column(module, type)
             make = module.use("sqlmodel", "Field")
             options = [f"sa_type={column}"] if column else []
-            if type.bounds.max_length and type.kind == "string" and not column:
-                options.append(f"max_length={type.bounds.max_length}")
             if field.name == "id":
                 options.append("primary_key=True")
             if optional:
@@ -86,5 +87,13 @@ def _column(module: Module, type: Type) -> str | None:
     if type.format == "date-time":
         return module.use("runtime.columns", "MOMENT")
     if type.kind in ("array", "object", "map", "any", "union"):
-        return module.use("sqlalchemy", "JSON")
+        return module.use("runtime.columns", "DOCUMENT")
+    if type.kind == "integer":
+        return module.use("runtime.columns", "WHOLE")
+    if type.kind == "string" and type.format != "date":
+        length = type.bounds.max_length
+        if type.enum:
+            # Room for values to come, which then need no migration.
+            length = max(_WORD, *(len(str(value)) for value in type.enum))
+        return f"{module.use('runtime.columns', 'Exact')}({length or ''})"
     return None

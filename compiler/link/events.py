@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from compiler import naming
 from compiler.ir import Channel, Consumer, Event, Field, Message, Operation, Type
+from compiler.link.sockets import SocketLinker
 from compiler.link.types import Known
 from compiler.parse.asyncapi import AsyncApi, AsyncChannel, AsyncMessage, AsyncOperation
 from compiler.source import Report, Span
@@ -47,8 +48,9 @@ class EventLinker:
                 text = f"no service publishes {type}: no send operation with x-service has it"
                 self.report.add(event.span, "never-published", text)
             self.events[type] = replace(event, services=services)
+        operations = list(operations)
         self._consumers()
-        self._channels()
+        self._channels({operation.id: operation for operation in operations})
         for operation in operations:
             emits = [(type, operation.span) for type in operation.emits]
             self._emits(operation.id, operation.service, emits)
@@ -91,6 +93,7 @@ class EventLinker:
             message.span,
             doc=message.doc,
             entity=entity,
+            envelope=message.envelope,
         )
 
     def _data(self, type: str, change: str, message: AsyncMessage) -> tuple[Type, str]:
@@ -229,13 +232,15 @@ class EventLinker:
 
     # ---- channels
 
-    def _channels(self) -> None:
+    def _channels(self, operations: Mapping[str, Operation]) -> None:
         by_address = {channel.address: channel for channel in self.asyncapi.channels.values()}
         consumed = {consumer.channel for consumer in self.consumers}
         for channel in self.asyncapi.channels.values():
             events = sorted({m.event for m in channel.messages.values() if m.event is not None})
             dead = by_address.get(channel.address + _DEAD_LETTERS)
             lasting = channel.transport in ("kafka", "amqp")
+            received, sent = self._passing(channel, "receive"), self._passing(channel, "send")
+            socket = SocketLinker(channel, operations, self.report)
             if self.owned and channel.name in consumed and lasting and dead is None:
                 message = f"{channel.name} is consumed but has no {channel.address}{_DEAD_LETTERS}"
                 self.report.add(channel.span, "no-dead-letters", message)
@@ -247,10 +252,13 @@ class EventLinker:
                     tuple(events),
                     channel.span,
                     doc=channel.doc,
-                    received=self._passing(channel, "receive"),
-                    sent=self._passing(channel, "send"),
+                    received=received,
+                    sent=sent,
                     dead_letters=dead.name if dead else "",
                     bindings=channel.bindings or None,
+                    topics=socket.topics(received, sent),
+                    close_codes=socket.close_codes(),
+                    subprotocol=channel.subprotocol,
                 )
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compiler.ir import Field, Type
+from compiler.ir import Field, Topic, Type
 from compiler.parse.asyncapi_shape import ASYNCAPI
 from compiler.parse.deep import component
 from compiler.parse.node import Node
@@ -41,6 +41,8 @@ class AsyncMessage:
     view: str | None = None
     view_span: Span | None = None
     data_span: Span | None = None
+    # The payload's other fields.
+    envelope: tuple[Field, ...] = ()
     key: str = ""
     subject: str = ""
     doc: str = ""
@@ -57,6 +59,9 @@ class AsyncChannel:
     span: Span
     bindings: Any = None
     doc: str = ""
+    topics: tuple[Topic, ...] = ()
+    close_codes: tuple[tuple[str, str, Span], ...] = ()
+    subprotocol: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,15 @@ class _Reader:
             stated.key,
             bindings=node.child("bindings").sorted_plain(),
             doc=node.text("description") or node.text("summary"),
+            topics=tuple(
+                Topic(address, one.text("watches"), one.maybe_text("sends"), one.key)
+                for address, one in sorted(node.child("x-topics").items())
+            ),
+            close_codes=tuple(
+                (code, str(one.value), one.key)
+                for code, one in sorted(node.child("x-close-codes").items())
+            ),
+            subprotocol=node.text("x-subprotocol"),
         )
 
     def _transport(self, node: Node) -> str:
@@ -228,6 +242,8 @@ class _Reader:
         kind, data = fields.get("type"), fields.get("data")
         if payload is not None and "specversion" in fields and kind and data and kind.type.enum:
             message = self._event(message, payload, kind, data)
+            others = (field for name, field in fields.items() if name != "data")
+            message = replace(message, envelope=tuple(others))
         self.messages[id(node)] = message
         return message
 

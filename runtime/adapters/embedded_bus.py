@@ -15,8 +15,8 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from runtime.adapters.clock import milliseconds
-from runtime.adapters.lanes import Failed, Lanes, Letter, Parcel
 from runtime.adapters.embedded_retries import Retries
+from runtime.adapters.lanes import Failed, Lanes, Letter, Parcel
 from runtime.adapters.sqlite.database import Database
 from runtime.adapters.sqlite.outbox import Backlog, Outbox
 from runtime.ports import Consumer, DeadLetter, Envelope

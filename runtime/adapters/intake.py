@@ -2,8 +2,7 @@
 
 Kafka and RabbitMQ differ in how a record is fetched, acknowledged and written; what happens in
 between is here. A record is done when every consumer that takes its event has applied it or has it
-put aside: as a record of its own, for that consumer alone, in the retries or the dead letters. The
-headers of such a record, after the contract's `deadLetter`, are below.
+put aside: as a message of its own, in the retries or the dead letters (records.py).
 """
 
 from __future__ import annotations
@@ -14,70 +13,29 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from runtime import cloudevents
 from runtime.adapters.clock import milliseconds
 from runtime.adapters.lanes import Failed, Lanes, Letter, Parcel
-from runtime.ports import Clock, Consumer, DeadLetter, Envelope
+from runtime.adapters.records import (
+    ATTEMPTS,
+    CONSUMER,
+    DUE,
+    EVENT,
+    FAILED_AT,
+    MOST_HEADERS,
+    MOST_REASON,
+    OURS,
+    REASON,
+    SERVICE,
+    Aside,
+    Record,
+)
+from runtime.ports import Clock, Consumer
 from runtime.problem import Unavailable
 from runtime.scalar import rfc3339
 
 log = logging.getLogger("runtime.bus")
-
-CONSUMER = "x-consumer"
-REASON = "x-reason"
-ATTEMPTS = "x-attempts"
-FAILED_AT = "x-failed-at"
-# Ours: who has the consumer, which event it is (also where that cannot be read), and when it is due.
-SERVICE = "x-service"
-EVENT = "x-event"
-DUE = "x-due"
-_OURS = (CONSUMER, REASON, ATTEMPTS, FAILED_AT, SERVICE, EVENT, DUE)
-# Headers that are passed on with a message: foreign ones could fill the broker's limit.
-_MOST_HEADERS = 32
-_MOST_REASON = 500
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """A message as a broker hands it out. `place` names one that has no id of its own; `token` and
-    `at` are the adapter's; `doubtful`: it may have been handed out before.
-    """
-
-    body: bytes
-    headers: Mapping[str, bytes]
-    key: str
-    place: str
-    token: Any = None
-    doubtful: bool = False
-    at: int = 0
-    # Consumers that are not done with it.
-    left: int = 0
-
-    def text(self, name: str) -> str:
-        """A header as text, "" without it."""
-        return self.headers.get(name, b"").decode("utf-8", "replace")
-
-    def number(self, name: str) -> int:
-        """A header as a number, 0 where it is none."""
-        text = self.headers.get(name, b"")
-        return int(text) if text.isdigit() and len(text) < 16 else 0
-
-    @property
-    def again(self) -> bool:
-        """Whether it was put aside for one consumer."""
-        return CONSUMER in self.headers
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A message for the retries, or for the dead letters where it is not `due` any more."""
-
-    body: bytes
-    headers: dict[str, str]
-    key: str
-    due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +133,17 @@ class Intake:
         else:
             self._fresh.add(record)
         try:
-            envelope = self._read(record)
+            envelope = cloudevents.read(record.body, record.headers, self.channel, record.key)
         except ValueError as error:
-            self._give_up(record, takers, str(error))
+            self._give_up(record, record.place, takers, str(error))
+            return
+        if envelope.type not in self._types:
+            self._give_up(record, envelope.id, takers, f"unknown type {envelope.type}")
             return
         takers = [lanes for lanes in takers if envelope.type in lanes.consumer.types]
         if record.again and not takers:
-            self._give_up(record, [], f"{self.service} has no such consumer of it")
+            reason = f"{self.service} has no such consumer of it"
+            self._give_up(record, envelope.id, [], reason)
             return
         record.left = len(takers)
         if not takers:
@@ -240,13 +202,6 @@ class Intake:
 
     # --- out of the lanes -------------------------------------------------------------------------
 
-    def _read(self, record: Record) -> Envelope:
-        """Raises ValueError also for a type that the channel does not have."""
-        envelope = cloudevents.read(record.body, record.headers, self.channel, record.key)
-        if envelope.type not in self._types:
-            raise ValueError(f"unknown type {envelope.type}")
-        return envelope
-
     def _settle(self, record: Record) -> None:
         record.left -= 1
         if record.left == 0:
@@ -258,7 +213,7 @@ class Intake:
             records.remove(record)
             self._done(record)
 
-    def _give_up(self, record: Record, takers: Sequence[Lanes], reason: str) -> None:
+    def _give_up(self, record: Record, event: str, takers: Sequence[Lanes], reason: str) -> None:
         """What nobody can read is a dead letter of each that might have taken it."""
         names = [lanes.consumer.name for lanes in takers]
         # Of one that is gone: back to where it was.
@@ -269,7 +224,7 @@ class Intake:
 
         async def give_up() -> None:
             for name in names:
-                if not await self._away(name, record, record.place, attempts, failed, None):
+                if not await self._away(name, record, event, attempts, failed, None):
                     return
             self._finish(record)
 
@@ -303,15 +258,15 @@ class Intake:
         """Writes it to the broker, however long that takes; False when stopped before."""
         headers = {
             name: record.text(name)
-            for name in list(record.headers)[:_MOST_HEADERS]
-            if name not in _OURS
+            for name in list(record.headers)[:MOST_HEADERS]
+            if name not in OURS
         }
         headers |= {
             CONSUMER: consumer,
             SERVICE: self.service,
-            EVENT: record.text(EVENT) or event,
+            EVENT: (record.again and record.text(EVENT)) or event,
             # No half of a character, which could not be kept.
-            REASON: failed.reason[:_MOST_REASON].encode("utf-8", "replace").decode(),
+            REASON: failed.reason[:MOST_REASON].encode("utf-8", "replace").decode(),
             ATTEMPTS: str(attempts),
             FAILED_AT: rfc3339(self._clock.now()),
         }
@@ -339,24 +294,3 @@ class Intake:
         if self._due and not self._closed.is_set():
             wait = (self._due[0].due - milliseconds(self._clock.now())) / 1000
             self._timer = asyncio.get_running_loop().call_later(max(0.0, wait), self.wake)
-
-
-def dead_letter(record: Record, channel: str) -> DeadLetter:
-    """What a message among the dead letters says; its data is the whole body where that is no
-    event.
-    """
-    event = record.text(EVENT) or record.place
-    at = record.text(FAILED_AT)
-    try:
-        envelope = cloudevents.read(record.body, record.headers, channel, record.key)
-    except ValueError:
-        envelope = Envelope(event, "", channel, record.key, "", 0, at, record.body)
-    reason = record.text(REASON)
-    return DeadLetter(record.text(CONSUMER), envelope, record.number(ATTEMPTS), reason, at)
-
-
-def replayed(record: Record) -> Aside:
-    """The dead letter as a message for the retries: due now, its attempts counted anew."""
-    headers = {name: record.text(name) for name in record.headers}
-    headers |= {ATTEMPTS: "0", DUE: "0"}
-    return Aside(record.body, headers, record.key, True)

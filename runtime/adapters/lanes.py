@@ -77,7 +77,7 @@ class Lanes:
     """Hands parcels to a consumer: a lane a key (one for all where it is not keyed), some at once.
 
     Workers exist only while there is work. `settle` is called for what was applied, `park` for what
-    was not, `idle` when a lane is empty. What is doubtful is looked up in the consumer's inbox first.
+    was not, `idle` when a lane is empty. What is doubtful is looked up in the inbox first.
     """
 
     def __init__(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from email.message import EmailMessage
-from email.utils import format_datetime
 from pathlib import Path
 
+from runtime.adapters.mail_message import mail_message
 from runtime.ids import TypeIds
 from runtime.ports import Clock, Mail
 
@@ -29,14 +28,8 @@ class MailFolder:
 
     async def send(self, mail: Mail) -> None:
         """Returns when the file is on the disk. Raises ValueError for an address that is none."""
-        message = EmailMessage()
-        message["From"] = self._sender
-        message["To"] = mail.to
-        message["Subject"] = mail.subject
-        message["Date"] = format_datetime(self._clock.now())
         id = self._ids.new("mail")
-        message["Message-ID"] = f"<{id}@budget-manager>"
-        message.set_content(mail.text if mail.link is None else f"{mail.text}\n\n{mail.link}\n")
+        message = mail_message(mail, self._sender, self._clock, id)
         await asyncio.to_thread(self._write, f"{id}.eml", message.as_bytes())
         if mail.link is None:
             log.info("mail to %s: %s", mail.to, mail.subject)

@@ -9,12 +9,11 @@ from typing import Any
 
 from tantivy import DocAddress, Order, Query, Searcher
 
+from runtime.adapters import search_facets as facets
 from runtime.adapters import tantivy_query as build
-from runtime.adapters.tantivy_text import Highlighter, words
+from runtime.adapters.search_text import Highlighter, words
 from runtime.ports import Bucket, Found, Hit, SearchQuery
 
-CATEGORIES = 200
-_PAIRS = 10_000  # of a month, or a category, and a currency, that are counted exactly
 # Of more equally relevant hits than these, the index chooses which are sorted by id.
 _TIES = 10_000
 _SUGGESTED = 500  # distinct spellings considered, the most frequent
@@ -24,16 +23,18 @@ _HALVES = {"high": {"sum": {"field": "amount_high"}}, "low": {"sum": {"field": "
 
 
 def _facet(field: str, sums: dict[str, Any]) -> dict[str, Any]:
-    return {"terms": {"field": field, "size": _PAIRS, "segment_size": _PAIRS}, "aggs": sums}
+    return {
+        "terms": {"field": field, "size": facets.PAIRS, "segment_size": facets.PAIRS},
+        "aggs": sums,
+    }
 
 
-def _bucket(bucket: dict[str, Any]) -> Bucket:
-    value, _, currency = str(bucket["key"]).rpartition(build.PARTED)
-    if "sum" in bucket:
-        total = int(bucket["sum"]["value"])
+def _bucket(found: dict[str, Any]) -> Bucket:
+    if "sum" in found:
+        total = int(found["sum"]["value"])
     else:
-        total = (int(bucket["high"]["value"]) << build.HALF) + int(bucket["low"]["value"])
-    return Bucket(value, currency, bucket["doc_count"], total)
+        total = (int(found["high"]["value"]) << facets.HALF) + int(found["low"]["value"])
+    return facets.bucket(str(found["key"]), found["doc_count"], total)
 
 
 def _facets(searcher: Searcher, query: Query) -> tuple[list[Bucket], list[Bucket]]:
@@ -48,26 +49,10 @@ def _facets(searcher: Searcher, query: Query) -> tuple[list[Bucket], list[Bucket
             return [], []
         if amount["count"] * max(abs(amount["min"]), abs(amount["max"])) < 2**53:
             break  # no partial sum was rounded
-    categories = [_bucket(bucket) for bucket in answer["category"]["buckets"]]
-    counts: Counter[str] = Counter()
-    for bucket in categories:
-        counts[bucket.value] += bucket.count
-    first = sorted(counts, key=lambda value: (-counts[value], value))[:CATEGORIES]
-    place = {value: n for n, value in enumerate(first)}
-    categories = [bucket for bucket in categories if bucket.value in place]
-    categories.sort(key=lambda bucket: (place[bucket.value], bucket.currency))
-    months = [_bucket(bucket) for bucket in answer["month"]["buckets"]]
-    months.sort(key=lambda bucket: (bucket.value, bucket.currency))
-    return categories, months
-
-
-def _by_currency(months: list[Bucket]) -> list[Bucket]:
-    counts: Counter[str] = Counter()
-    sums: Counter[str] = Counter()
-    for bucket in months:
-        counts[bucket.currency] += bucket.count
-        sums[bucket.currency] += bucket.sum
-    return [Bucket(each, each, counts[each], sums[each]) for each in sorted(counts)]
+    return (
+        facets.most_frequent(map(_bucket, answer["category"]["buckets"])),
+        facets.oldest_first(map(_bucket, answer["month"]["buckets"])),
+    )
 
 
 def _ranked(
@@ -116,7 +101,7 @@ def found(searcher: Searcher, asked: SearchQuery) -> Found:
         return Found([], 0, [], [], [])
     query, parts = built
     by_category, by_month = _facets(searcher, query)
-    sums = _by_currency(by_month)
+    sums = facets.by_currency(by_month)
     hits: list[Hit] = []
     if sums and asked.limit > 0:
         by_relevance = asked.order == "relevance" and bool(parts)

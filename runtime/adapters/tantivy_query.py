@@ -12,7 +12,8 @@ from datetime import date
 import tantivy
 from tantivy import FieldType, Occur, Query
 
-from runtime.adapters.tantivy_text import Part, parts, words
+from runtime.adapters.search_facets import HALF, PARTED
+from runtime.adapters.search_text import Part, parts, words
 from runtime.ports import SearchDocument, SearchQuery
 
 # Raised whenever fields or folding change: an index of another format is moved aside and rebuilt.
@@ -24,11 +25,6 @@ BOOSTS = {"description": 3.0, "labels": 2.0, "note": 1.0}
 # Added to BM25, times the boost, so that exact comes before begun and begun before misspelt.
 _EXACT, _BEGUN, _NEAR = 1.0, 0.15, 0.02
 
-# Aggregations add in doubles, exact up to 2^53. Where that could be passed, sums are made of two
-# halves. An amount has 54 bits (12 digits before the point, 4 after): 60 million of them add up.
-HALF = 26
-# Within the key of a facet, before the currency. One flat level costs a third of nested ones.
-PARTED = "\x1f"
 _INT = 2**63 - 1
 # A term set builds an automaton: 20 values cost 640 µs, single terms 150; 5,000 cost 64 and 80 ms.
 _FEW = 1000

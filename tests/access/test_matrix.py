@@ -175,7 +175,7 @@ async def test_whom_the_contract_refuses_is_refused_and_nothing_changes(
 ) -> None:
     """All refused pairs on one set of things: each leaves them as they were."""
     things = await cast.things()
-    before = await _state(cast, things)
+    before = await state(cast, things)
     wrong: list[str] = []
     for operation in OPERATIONS.values():
         wanted = expected(operation, kind)
@@ -185,10 +185,10 @@ async def test_whom_the_contract_refuses_is_refused_and_nothing_changes(
         if got != wanted:
             wrong.append(f"{operation.id} as {kind}: {got}, the contract says {wanted}")
     assert not wrong, "\n".join(wrong)
-    assert await _state(cast, things) == before
+    assert await state(cast, things) == before
 
 
-async def _state(cast: Cast, things: Things) -> list[object]:
+async def state(cast: Cast, things: Things) -> list[object]:
     """What the owner and the admin see of the things."""
     seen: list[object] = []
     for caller, path in (
@@ -241,7 +241,7 @@ async def test_whom_the_contract_lets_is_let(cast: Cast, kind: str) -> None:
             continue
         if operation.id in ENDING:
             # The operation before may have ended the session.
-            await _sign_in_again(cast, kind)
+            await sign_in_again(cast, kind)
             things = await cast.things()
         answer = await cast.ask(operation, kind, things)
         if answer.status_code in (401, 403, 404):
@@ -254,7 +254,8 @@ async def test_whom_the_contract_lets_is_let(cast: Cast, kind: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-async def _sign_in_again(cast: Cast, *kinds: str) -> None:
+async def sign_in_again(cast: Cast, *kinds: str) -> None:
+    """New sessions for these, and for those whom the things belong to."""
     for kind in {*kinds, "owner", "admin"} - {"anonymous"}:
         account = cast.accounts[kind]
         cast.accounts[kind] = await cast.world.sign_in(account.email, account.password)

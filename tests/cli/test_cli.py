@@ -10,27 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.calls import ROOT, run
 from tests.rest.world import World
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def run(
-    *words: str, data: Path | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """One call; `data` is the data folder."""
-    environ = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"} | variables
-    if data is not None:
-        environ["DATA_DIR"] = str(data)
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *words],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

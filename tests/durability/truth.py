@@ -65,7 +65,7 @@ async def at_rest(platform: Platform, within: float = 60) -> None:
     async with asyncio.timeout(within):
         while True:
             assert await platform.bus.drained(within)
-            backlog = platform.bus.backlog()
+            backlog = platform.backends.backlog()
             if not backlog.waiting and not backlog.retrying:
                 return
             await asyncio.sleep(0.01)  # until what failed is due again
@@ -208,7 +208,7 @@ async def _assert_indexed(platform: Platform, state: State) -> None:
     budgets = {*state.budgets, *(notice.subject_id or "" for notice in _of_budgets(state))}
     for id in sorted(budgets):
         expenses = state.in_budget(id)
-        found = await platform.index.search(SearchQuery((id,), limit=10_000))
+        found = await platform.backends.index.search(SearchQuery((id,), limit=10_000))
         assert {hit.id for hit in found.hits} == {expense.id for expense in expenses}
         assert found.total == len(expenses) == len(found.hits)
         for buckets, value_of in (

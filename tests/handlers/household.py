@@ -80,6 +80,10 @@ class Accounts:
         """The same."""
         raise Unauthenticated(ticket)
 
+    async def resume(self, session_id: str) -> Caller:
+        """The same."""
+        raise Unauthenticated(session_id)
+
 
 class Tasks:
     """The tasks that were asked for."""
@@ -145,6 +149,7 @@ class Household:
                 if service in SERVICES
             },
             ranks=LEVELS,
+            watches={},
             stores=stores,
             results=RESULTS,
             identities=self.accounts,

@@ -65,7 +65,10 @@ class KafkaPlatform:
     store: SqliteStore
     other: SqliteStore
 
-    def __init__(self, folder: Path, prefix: str = "", terms: Terms = TERMS) -> None:
+    def __init__(
+        self, folder: Path, prefix: str = "", terms: Terms = TERMS, instance: str | None = "one"
+    ) -> None:
+        self.instance = instance
         self.clock = TurnableClock()
         self.folder = folder / "data"
         self.prefix = prefix or f"test-{uuid4().hex[:12]}-"
@@ -76,19 +79,29 @@ class KafkaPlatform:
         self.database = await Database.open(self.folder, TABLES, clock=self.clock)
         self.store = SqliteStore(self.database, TABLES, "pot")
         self.other = SqliteStore(self.database, TABLES, "other")
-        self.kafka = await KafkaBus.open(
+        self.kafka = await self.another(self.instance)
+        self.bus = Relayed(self.kafka, SqliteOutbox(self.database, wiring().topics))
+
+    async def another(self, instance: str | None = None) -> KafkaBus:
+        """A bus like that of another process; `instance` spares a restart 10 s."""
+        return await KafkaBus.open(
             os.environ["KAFKA_BROKER"],
             wiring(),
             clock=self.clock,
             terms=self.terms,
             prefix=self.prefix,
+            instance=instance,
         )
-        self.bus = Relayed(self.kafka, SqliteOutbox(self.database, wiring().topics))
 
     async def close(self) -> None:
         """Closes both."""
         await self.bus.stop()
         await self.database.close()
+
+    async def inject(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Writes a message past the bus, as any client may."""
+        admin: Any = self.kafka._broker
+        await admin.publish(body, topic=self.prefix + CHANNEL, key=b"usr_x", headers=headers or {})
 
     def wake(self) -> None:
         """Has the retries look at the clock."""

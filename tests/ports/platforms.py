@@ -58,6 +58,14 @@ class Platform(Protocol):
         ...
 
 
+class Broker(Platform, Protocol):
+    """A real broker behind an embedded store."""
+
+    async def inject(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Writes a message past the bus, as any client may."""
+        ...
+
+
 class Embedded:
     """SQLite and the relay, in a folder."""
 
@@ -95,16 +103,28 @@ class Embedded:
         """Its folder goes with the test's."""
 
 
-def _kafka(folder: Path) -> Platform:
+def _kafka(folder: Path) -> Broker:
     from tests.ports.kafka_platform import KafkaPlatform
 
     return KafkaPlatform(folder)
 
 
-def _rabbitmq(folder: Path) -> Platform:
+def _rabbitmq(folder: Path) -> Broker:
     from tests.ports.rabbitmq_platform import RabbitmqPlatform
 
     return RabbitmqPlatform(folder)
+
+
+def _postgres(folder: Path) -> Platform:
+    from tests.ports.sql_platforms import Postgres
+
+    return Postgres(folder)
+
+
+def _mariadb(folder: Path) -> Platform:
+    from tests.ports.sql_platforms import Mysql
+
+    return Mysql(folder)
 
 
 def _mongodb(folder: Path) -> Platform:
@@ -113,9 +133,20 @@ def _mongodb(folder: Path) -> Platform:
     return MongoPlatform(folder)
 
 
+def _cached(folder: Path) -> Platform:
+    from tests.ports.cached_platform import Cached
+
+    return Cached(folder)
+
+
 # Those of real servers load their clients when their tests run.
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {"embedded": Embedded}
 # Real stores, whose events an embedded bus carries.
-STORES: dict[str, Callable[[Path], Platform]] = {"mongodb": _mongodb}
+STORES: dict[str, Callable[[Path], Platform]] = {
+    "mongodb": _mongodb,
+    "postgres": _postgres,
+    "mariadb": _mariadb,
+    "redis": _cached,
+}
 # Real brokers, whose events come out of an embedded store.
-BROKERS: dict[str, Callable[[Path], Platform]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}
+BROKERS: dict[str, Callable[[Path], Broker]] = {"kafka": _kafka, "rabbitmq": _rabbitmq}

@@ -1,4 +1,4 @@
-"""A real broker's bus with the embedded outbox whose events it carries, as one bus for the suites."""
+"""A real broker's bus with the embedded outbox whose events it carries, as one bus."""
 
 from __future__ import annotations
 

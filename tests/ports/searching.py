@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol
 
+from generated.index import ExpenseIndex
+from runtime.adapters.elasticsearch import ElasticIndex
 from runtime.adapters.tantivy_index import TantivyIndex
 from runtime.ports import SearchDocument, SearchIndex, SearchQuery
 
@@ -21,9 +26,31 @@ class SearchAdapter(SearchIndex, Protocol):
         ...
 
 
-# Elasticsearch joins here.
-ADAPTERS: dict[str, Callable[[Path], SearchAdapter]] = {
-    "tantivy": lambda folder: TantivyIndex(folder / "search"),
+@asynccontextmanager
+async def _tantivy(folder: Path) -> AsyncIterator[SearchAdapter]:
+    index = TantivyIndex(folder / "search")
+    yield index
+    await index.close()
+
+
+@asynccontextmanager
+async def elastic(folder: Path | None = None) -> AsyncIterator[ElasticIndex]:
+    """An index of a test's own on the real server, removed after."""
+    url, name = os.environ["ELASTIC_SEARCH_URL"], f"test-{token_hex(6)}"
+    index = await ElasticIndex.open(url, ExpenseIndex, name=name, within=60)
+    try:
+        yield index
+    finally:
+        made = await index._elastic.indices.get(index=f"{name}-*")
+        await index._elastic.indices.delete(index=list(made))
+        await index._elastic.indices.delete_index_template(name=name)
+        await index.close()
+
+
+# Each adapter, open and empty; those of real servers are marked in conftest.py.
+ADAPTERS: dict[str, Callable[[Path], AbstractAsyncContextManager[SearchAdapter]]] = {
+    "tantivy": _tantivy,
+    "elasticsearch": elastic,
 }
 
 

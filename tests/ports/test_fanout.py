@@ -12,8 +12,7 @@ from runtime.adapters.fanout import LocalFanout
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_message_reaches_all_that_listen_there_from_then_on() -> None:
-    fanout = LocalFanout()
+async def test_a_message_reaches_all_that_listen_there_from_then_on(fanout: LocalFanout) -> None:
     await fanout.publish("usr_ann", b"too early")
     first, second = fanout.listen("usr_ann"), fanout.listen("usr_ann")
     elsewhere = fanout.listen("usr_bob")
@@ -25,8 +24,7 @@ async def test_a_message_reaches_all_that_listen_there_from_then_on() -> None:
     assert await anext(elsewhere) == b"hello"
 
 
-async def test_a_listener_waits_for_the_next_message() -> None:
-    fanout = LocalFanout()
+async def test_a_listener_waits_for_the_next_message(fanout: LocalFanout) -> None:
     listener = fanout.listen("usr_ann")
     waiting = asyncio.ensure_future(anext(listener))
     await asyncio.sleep(0)
@@ -35,8 +33,7 @@ async def test_a_listener_waits_for_the_next_message() -> None:
     assert await waiting == b"now"
 
 
-async def test_a_listener_that_falls_behind_is_ended_and_harms_nobody() -> None:
-    fanout = LocalFanout()
+async def test_a_listener_that_falls_behind_is_ended_and_harms_nobody(fanout: LocalFanout) -> None:
     slow, fast = fanout.listen("usr_ann", size=3), fanout.listen("usr_ann", size=3)
     heard = []
     for number in range(10):
@@ -47,8 +44,7 @@ async def test_a_listener_that_falls_behind_is_ended_and_harms_nobody() -> None:
     assert [message async for message in slow] == [b"0", b"1", b"2"]
 
 
-async def test_a_closed_listener_ends_at_once() -> None:
-    fanout = LocalFanout()
+async def test_a_closed_listener_ends_at_once(fanout: LocalFanout) -> None:
     listener = fanout.listen("usr_ann")
     await fanout.publish("usr_ann", b"unread")
     await listener.aclose()
@@ -56,8 +52,9 @@ async def test_a_closed_listener_ends_at_once() -> None:
     assert [message async for message in listener] == []
 
 
-async def test_a_closed_fanout_ends_all_listeners_after_what_they_were_handed() -> None:
-    fanout = LocalFanout()
+async def test_a_closed_fanout_ends_all_listeners_after_what_they_were_handed(
+    fanout: LocalFanout,
+) -> None:
     listener = fanout.listen("usr_ann")
     waiting = fanout.listen("usr_bob")
     end = asyncio.ensure_future(anext(waiting, None))
@@ -68,8 +65,7 @@ async def test_a_closed_fanout_ends_all_listeners_after_what_they_were_handed() 
     assert await end is None
 
 
-async def test_a_forgotten_listener_keeps_nothing() -> None:
-    fanout = LocalFanout()
+async def test_a_forgotten_listener_keeps_nothing(fanout: LocalFanout) -> None:
     listeners = [fanout.listen(f"usr_{number}") for number in range(100)]
     assert len(fanout._channels) == 100
     del listeners

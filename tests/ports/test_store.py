@@ -60,6 +60,17 @@ async def test_an_entity_comes_back_as_it_was(platform: Platform) -> None:
     assert str(after.limit) == "1234567890.125"
 
 
+async def test_an_entity_that_was_elsewhere_keeps_its_version_and_goes_on_from_it(
+    store: Store,
+) -> None:
+    moved = pot().but(version=41)
+    await store.commit(Insert(moved))
+    assert await store.get(Pot, moved.id) == moved
+    await store.commit(Update(moved.but(version=42, name="later")))
+    with pytest.raises(Conflict):
+        await store.commit(Update(moved.but(version=2)))
+
+
 async def test_what_is_not_there_is_none(store: Store) -> None:
     assert await store.get(Pot, "pot_none") is None
     assert await store.find(Pot, owner_id="usr_ann", name="none") is None

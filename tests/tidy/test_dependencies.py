@@ -16,17 +16,21 @@ from tests.tidy.house import House, imported, package_of
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"app", "bench", "cli", "codegen", "compiler", "generated", "handlers", "runtime", "tests"}
+OURS = {"apart", "app", "backends", "bench", "cli", "codegen", "commands", "compiler", "generated"}
+OURS |= {"handlers", "migrations", "runtime", "tests", "upkeep"}
 # A server has the project's dependencies; where it is compiled, the extra `compiler` too.
-SERVER = ("app", "cli", "generated", "handlers", "runtime")
+SERVER = ("apart", "app", "backends", "cli", "commands", "generated", "handlers", "migrations")
+SERVER += ("runtime", "upkeep")
 COMPILER = ("codegen", "compiler")
 # Parts of another distribution that are its public interface.
 PART_OF = {"pydantic_core": "pydantic"}
 # Declared, and imported by nobody: each with what uses it.
 UNSEEN = {
     "aiosqlite": "bench, by the URL of a peer's database",
+    "asyncpg-stubs": "mypy",
     "bandit": "make audit",
     "coverage": "make coverage",
+    "elasticsearch-dsl": "another name of elasticsearch.dsl, which generated/index.py imports",
     "grpcio-tools": "protoc, run by the compiler",
     "httptools": "bench, as the protocol of the server of the peers",
     "mypy": "make check",

@@ -1,4 +1,4 @@
-"""Events over Kafka, by FastStream. Import it only where KAFKA_BROKER is set: it loads aiokafka."""
+"""Events over Kafka, by FastStream. It loads aiokafka: import it where KAFKA_BROKER is set."""
 
 from runtime.adapters.kafka.bus import KafkaBus
 from runtime.adapters.kafka.wiring import Publish, Subscribe, Wiring

@@ -11,27 +11,29 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 from faststream.kafka.publisher.usecase import DefaultPublisher
 
-from runtime.adapters.intake import (
+from runtime.adapters.bounded import bounded
+from runtime.adapters.intake import Terms
+from runtime.adapters.kafka.group import Group, PatientConsumer
+from runtime.adapters.kafka.letters import MOST_LISTED, letter_key, letters
+from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
+from runtime.adapters.records import (
     CONSUMER,
     EVENT,
     SERVICE,
     Aside,
     Record,
-    Terms,
     dead_letter,
     replayed,
 )
-from runtime.adapters.kafka.group import Group
-from runtime.adapters.kafka.wiring import Wiring, publisher, subscribe
 from runtime.channels import Topic, retries
 from runtime.cloudevents import STRUCTURED, structured
 from runtime.ports import Clock, Consumer, DeadLetter, Envelope
@@ -44,23 +46,6 @@ T = TypeVar("T")
 _OPEN_WITHIN = 10.0
 # Seconds that the client may take to leave its groups: aiokafka's stop can hang after a pause.
 _LEAVE_WITHIN = 5.0
-# Dead letters in one answer.
-_MOST_LISTED = 10_000
-
-
-class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
-    """Waits for records until there are some. FastStream sleeps after each empty answer: an event
-    that came then would wait for that.
-    """
-
-    async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> dict[TopicPartition, list[Any]]:
-        """Raises ConsumerStoppedError at the end."""
-        while True:
-            found = await super().getmany(*partitions, timeout_ms=1000, max_records=max_records)
-            if found:
-                return dict(found)
 
 
 class KafkaBus:
@@ -73,7 +58,14 @@ class KafkaBus:
     name = "kafka"
 
     def __init__(
-        self, servers: str, wiring: Wiring, *, clock: Clock, terms: Terms, prefix: str
+        self,
+        servers: str,
+        wiring: Wiring,
+        *,
+        clock: Clock,
+        terms: Terms,
+        prefix: str,
+        instance: str | None,
     ) -> None:
         """Use `open`."""
         self._servers = [part.strip() for part in servers.split(",")]
@@ -81,6 +73,7 @@ class KafkaBus:
         self._clock = clock
         self._terms = terms
         self._prefix = prefix
+        self._instance = instance
         self._groups: dict[tuple[str, str], Group] = {}
         self._stopped = False
         self._broker = KafkaBroker(
@@ -108,12 +101,17 @@ class KafkaBus:
         clock: Clock,
         terms: Terms | None = None,
         prefix: str = "",
+        instance: str | None = None,
     ) -> KafkaBus:
-        """Connected, with all topics declared. Raises SettingsError, naming KAFKA_BROKER."""
-        bus = cls(servers, wiring, clock=clock, terms=terms or Terms(), prefix=prefix)
+        """Connected, with all topics declared. Raises SettingsError, naming KAFKA_BROKER.
+
+        `instance`, unique among the processes of a service and the same after its restart, spares
+        the groups a rebalance: what it had is not given to others before it is back, or 10 s gone.
+        """
+        terms = terms or Terms()
+        bus = cls(servers, wiring, clock=clock, terms=terms, prefix=prefix, instance=instance)
         try:
-            async with asyncio.timeout(_OPEN_WITHIN):
-                await bus._connect()
+            await bounded(bus._connect(), _OPEN_WITHIN)
         except (TimeoutError, KafkaError, OSError) as error:
             await bus._disconnect()
             why = f"does not answer within {_OPEN_WITHIN:.0f} s"
@@ -195,7 +193,7 @@ class KafkaBus:
     def _subscribe(self, channel: str, service: str, message: Any) -> None:
         group = self._groups.get((channel, service))
         if group is not None:
-            group.fetched_by(subscribe(self._broker, group, message))
+            group.fetched_by(subscribe(self._broker, group, message, self._instance))
 
     async def _join(self) -> None:
         # All at once: one after the other they would wait for each other's rebalances.
@@ -220,8 +218,8 @@ class KafkaBus:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(self._terms.stop_within + _LEAVE_WITHIN):
-                await asyncio.gather(*(group.stop() for group in self._groups.values()))
+            leaving = _all(group.stop() for group in self._groups.values())
+            await bounded(leaving, self._terms.stop_within + _LEAVE_WITHIN)
         except TimeoutError:
             log.warning("kafka: not all that was done could be committed")
         await self._disconnect()
@@ -229,7 +227,7 @@ class KafkaBus:
     async def _disconnect(self) -> None:
         for ending in (self._broker.stop(), self._watcher.stop()):
             try:
-                await asyncio.wait_for(ending, _LEAVE_WITHIN)
+                await bounded(ending, _LEAVE_WITHIN)
             except Exception as error:
                 # The broker finds out by itself that we are gone.
                 log.warning("kafka: left without a farewell (%s)", type(error).__name__)
@@ -263,7 +261,7 @@ class KafkaBus:
         key = message.key.encode()
         if not message.due:
             # By which a replay takes it back.
-            key = _letter_key(message.headers[CONSUMER], message.headers[EVENT])
+            key = letter_key(message.headers[CONSUMER], message.headers[EVENT])
         await self._bounded(self._write(address, message.body, key, message.headers))
 
     async def _write(
@@ -274,8 +272,7 @@ class KafkaBus:
     async def _bounded(self, work: Coroutine[Any, Any, T], within: float | None = None) -> T:
         """What `work` gives. Raises Unavailable where the broker does not answer in time."""
         try:
-            async with asyncio.timeout(within or self._terms.answer_within):
-                return await work
+            return await bounded(work, within or self._terms.answer_within)
         except (TimeoutError, KafkaError, OSError) as error:
             log.warning("kafka does not answer: %s", type(error).__name__)
             raise Unavailable("The event broker does not answer.", retry_after=1) from error
@@ -296,7 +293,9 @@ class KafkaBus:
             group.intake.wake()
 
     async def drained(self, timeout: float = 10.0) -> bool:  # noqa: ASYNC109 # the port's
-        """Waits until this process's share of all topics is applied, retries aside that wait."""
+        """Waits until all groups that this process is in have applied all, retries aside that wait:
+        also those partitions that others have, or nobody while a group changes.
+        """
         pause = 0.005
         try:
             async with asyncio.timeout(timeout):
@@ -308,16 +307,17 @@ class KafkaBus:
         return True
 
     async def _caught_up(self) -> bool:
-        mine = [
-            partition
-            for group in self._groups.values()
-            if group.consumer is not None
-            for partition in group.consumer.assignment()
-        ]
-        ends = await self._watcher.end_offsets(mine) if mine else {}
+        partitions = {each for group in self._groups.values() for each in group.partitions()}
+        ends = await self._watcher.end_offsets(partitions) if partitions else {}
         for group in self._groups.values():
             if not await group.caught_up(ends):
                 return False
+            elsewhere = [partition for partition in group.partitions() if not group.has(partition)]
+            if elsewhere:
+                admin = self._broker.config.broker_config.admin_client
+                done = await admin.list_consumer_group_offsets(group.id, partitions=elsewhere)
+                if any(max(0, done[each].offset) < ends[each] for each in elsewhere):
+                    return False
         return True
 
     # --- dead letters -----------------------------------------------------------------------------
@@ -327,76 +327,38 @@ class KafkaBus:
         Unavailable.
         """
         found: list[DeadLetter] = []
-        for topic in self._wiring.topics.values():
-            if topic.dead_letters:
-                letters = await self._letters(topic)
-                found += [dead_letter(record, topic.channel) for record in letters.values()]
+        for topic in self._with_dead_letters():
+            letters = await self._letters(topic)
+            found += [dead_letter(record, topic.channel) for record in letters.values()]
         found.sort(key=lambda letter: letter.at)
-        return found[:_MOST_LISTED]
+        return found[:MOST_LISTED]
 
     async def replay(self, consumer: str, event_id: str) -> bool:
         """Delivers a dead letter again, its attempts counted anew; False when there is none.
         Raises Unavailable.
         """
-        key = _letter_key(consumer, event_id)
-        for topic in self._wiring.topics.values():
-            record = (await self._letters(topic)).get(key) if topic.dead_letters else None
+        key = letter_key(consumer, event_id)
+        for topic in self._with_dead_letters():
+            record = (await self._letters(topic)).get(key)
             if record is not None:
-                message = replayed(record)
-                address = retries(topic.address, record.text(SERVICE))
-                await self._put_aside(address, message)
+                await self._put_aside(
+                    retries(topic.address, record.text(SERVICE)), replayed(record)
+                )
                 await self._bounded(self._write(topic.dead_letters, None, key, {}))
                 return True
         return False
 
+    def _with_dead_letters(self) -> list[Topic]:
+        return [topic for topic in self._wiring.topics.values() if topic.dead_letters]
+
     async def _letters(self, topic: Topic) -> dict[bytes, Record]:
-        """A topic's dead letters by key, without those that were taken back."""
-        found: dict[bytes, Record] = {}
-        async for key, record in self._read(self._prefix + topic.dead_letters):
-            found.pop(key, None)
-            if record.body or CONSUMER in record.headers:
-                found[key] = record
-                if len(found) > _MOST_LISTED:
-                    del found[next(iter(found))]
-        return found
-
-    async def _read(self, address: str) -> AsyncIterator[tuple[bytes, Record]]:
-        """All that is in a topic now. Raises Unavailable."""
-        reader = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
-            request_timeout_ms=round(self._terms.answer_within * 1000),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        admin = self._broker.config.broker_config.admin_client
+        address = self._prefix + topic.dead_letters
+        return await self._bounded(
+            letters(self._servers, admin, address, self._terms.answer_within),
+            within=6 * self._terms.answer_within,
         )
-        try:
-            await self._bounded(reader.start())
-            admin = self._broker.config.broker_config.admin_client
-            [topic] = await self._bounded(admin.describe_topics([address]))
-            numbers = sorted(row["partition"] for row in topic["partitions"])
-            partitions = [TopicPartition(address, number) for number in numbers]
-            reader.assign(partitions)
-            ends = await self._bounded(reader.end_offsets(partitions))
-            for partition in partitions:
-                while await self._bounded(reader.position(partition)) < ends[partition]:
-                    got = await self._bounded(reader.getmany(partition, timeout_ms=500))
-                    for raw in got.get(partition, ()):
-                        yield raw.key or b"", _record(raw)
-        finally:
-            try:
-                await asyncio.wait_for(reader.stop(), _LEAVE_WITHIN)
-            except TimeoutError:
-                log.warning("kafka: a reader left without a farewell")
 
 
-def _letter_key(consumer: str, event_id: str) -> bytes:
-    return f"{consumer}\n{event_id}".encode()
-
-
-def _record(raw: Any) -> Record:
-    """A dead letter. Its key is the letter's: the event's own is in its body, or its subject is."""
-    return Record(
-        body=raw.value or b"",
-        headers={name: value or b"" for name, value in raw.headers},
-        key="",
-        place=f"{raw.topic}/{raw.partition}/{raw.offset}",
-    )
+async def _all(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*coroutines)

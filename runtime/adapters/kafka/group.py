@@ -11,10 +11,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
-
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from runtime.adapters.intake import Aside, Intake, Record, Terms
+from runtime.adapters.bounded import bounded
+from runtime.adapters.intake import Intake, Terms
+from runtime.adapters.records import Aside, Record
 from runtime.channels import Topic, retries
 from runtime.ports import Clock, Consumer
 
@@ -24,6 +25,21 @@ log = logging.getLogger("runtime.bus")
 _COMMIT_EVERY = 0.05
 # Seconds that a rebalance waits for batches under way, so that no other process begins them too.
 _HAND_OVER = 5.0
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    """Waits for records until there are some. FastStream sleeps after each empty answer: an event
+    that came then would wait for that.
+    """
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Any]]:
+        """Raises ConsumerStoppedError at the end."""
+        while True:
+            found = await super().getmany(*partitions, timeout_ms=1000, max_records=max_records)
+            if found:
+                return dict(found)
 
 
 class Progress:
@@ -106,7 +122,9 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
     async def join(self) -> None:
         """Enters the group; when it returns, its partitions are known."""
         if self._subscriber is None:
-            raise ValueError(f"the contract has no consumer of {self.topic.channel} in {self.service}")
+            raise ValueError(
+                f"the contract has no consumer of {self.topic.channel} in {self.service}"
+            )
         await self._subscriber.start()
 
     @property
@@ -205,8 +223,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self.intake.forget(lambda record: record.token.partition in gone)
         await self.intake.pause(_HAND_OVER)
         try:
-            async with asyncio.timeout(_HAND_OVER):
-                await self.commit()
+            await bounded(self.commit(), _HAND_OVER)
         except TimeoutError:
             log.warning("%s could not commit before its partitions moved", self.id)
         for partition in gone:
@@ -218,6 +235,18 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self._paused.clear()
 
     # --- ends -------------------------------------------------------------------------------------
+
+    def has(self, partition: TopicPartition) -> bool:
+        """Whether this process has the partition now."""
+        return self.consumer is not None and partition in self.consumer.assignment()
+
+    def partitions(self) -> set[TopicPartition]:
+        """All of the topic, and of the retries what this process has: those of others may wait."""
+        if self.consumer is None:
+            return set()
+        main = self.topics[0]
+        numbers = self.consumer.partitions_for_topic(main) or ()
+        return {TopicPartition(main, number) for number in numbers} | self.consumer.assignment()
 
     async def caught_up(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether all up to `ends` is handed out, and done but for retries."""

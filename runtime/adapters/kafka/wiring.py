@@ -12,7 +12,10 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.publisher.usecase import DefaultPublisher
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from runtime.adapters.clock import SystemClock
+from runtime.adapters.intake import Terms
 from runtime.adapters.kafka.group import Group
+from runtime.adapters.records import Aside
 from runtime.channels import Topic
 
 
@@ -50,7 +53,9 @@ def publisher(
     )
 
 
-def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscriber:
+def subscribe(
+    broker: KafkaBroker, group: Group, message: Any, instance: str | None = None
+) -> BatchSubscriber:
     """Has FastStream fetch for `group`, a batch of raw records at a time.
 
     FastStream's own answers to acknowledging are not used: its `ack()` commits the consumer's whole
@@ -59,7 +64,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
     """
 
     async def parse(records: Sequence[Any]) -> KafkaAckableMessage:
-        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)  # type: ignore[arg-type]  # acknowledged by nobody
+        return KafkaAckableMessage(raw_message=records, body=b"", consumer=group)
 
     async def decode(parsed: KafkaAckableMessage) -> Any:
         return parsed.raw_message
@@ -73,6 +78,7 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
         *group.topics,
         batch=True,
         group_id=group.id,
+        group_instance_id=instance and f"{instance}.{group.name}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         max_records=200,
@@ -84,3 +90,25 @@ def subscribe(broker: KafkaBroker, group: Group, message: Any) -> BatchSubscribe
     )
     subscriber(handle)
     return subscriber
+
+
+def described(wiring: Wiring) -> KafkaBroker:
+    """A broker with all that the contract has declared on it, for FastStream's AsyncAPI document.
+    It is connected to nothing.
+    """
+    broker = KafkaBroker(apply_types=False, logger=None)
+
+    def publish(channel: str, description: str, message: Any) -> None:
+        publisher(broker, wiring.topics[channel], "", description, message)
+
+    def take(channel: str, service: str, message: Any) -> None:
+        group = Group(wiring.topics[channel], service, (), SystemClock(), Terms(), "", _nowhere)
+        subscribe(broker, group, message)
+
+    wiring.publishers(publish)
+    wiring.subscribers(take)
+    return broker
+
+
+async def _nowhere(address: str, message: Aside) -> None:
+    """Nothing is taken, so nothing is put aside."""

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.adapters.sqlite.shelf import Shelf
+from runtime.keyset import COMPARISONS, sorted_out, total_order
 from runtime.ports import Query, Where
 from runtime.table import Cell, Row
 
@@ -31,7 +32,6 @@ from runtime.table import Cell, Row
 MOST_ARMS = 200
 # Arms are filled up to these counts with NULL, which equals nothing: so few shapes are compiled.
 _ARMS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 200)
-_COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 Shape = tuple[Any, ...]
 
@@ -57,8 +57,8 @@ class Pages:
 
         Raises ValueError for a field, comparison or value that this table cannot be asked for.
         """
-        keys = _keys(query)
-        many, others = _split(query.where)
+        keys = total_order(query)
+        many, others = sorted_out(query.where)
         fixed = self._after_cells(query, keys)
         fixed += [self._cell(where) for where in others if where.value is not None]
         if many is None:
@@ -77,7 +77,7 @@ class Pages:
 
     def merge(self, rows: list[Row], query: Query) -> list[Row]:
         """Rows of several statements in the page's order: stable sorts, the last key first."""
-        for field, descending in reversed(_keys(query)):
+        for field, descending in reversed(total_order(query)):
             place = self._shelf.position[field]
             rows.sort(key=lambda row: (row[place] is not None, row[place]), reverse=descending)
         return rows
@@ -200,7 +200,7 @@ class Pages:
             elif where.op == "eq":
                 filters.append(f't."{where.field}" = ?{place}')
             else:
-                filters.append(f't."{where.field}" {_COMPARISONS[where.op]} ?{place}')
+                filters.append(f't."{where.field}" {COMPARISONS[where.op]} ?{place}')
         return source, filters, most
 
     def _following(
@@ -230,40 +230,6 @@ class Pages:
                     yield [*ties, f't."{field}" IS NULL'], most
             elif not descending:
                 yield [*ties, f't."{field}" IS NOT NULL'], most
-
-
-def _keys(query: Query) -> list[tuple[str, bool]]:
-    """The sort with the id at its end, which makes it total; what follows an id says nothing."""
-    keys: list[tuple[str, bool]] = []
-    for field, descending in query.sort:
-        keys.append((field, descending))
-        if field == "id":
-            return keys
-    return [*keys, ("id", keys[-1][1] if keys else False)]
-
-
-def _split(where: Sequence[Where]) -> tuple[Where | None, list[Where]]:
-    """The first filter on several values, which becomes arms, and the others."""
-    many: Where | None = None
-    others: list[Where] = []
-    for test in where:
-        if test.op == "in":
-            values = list(dict.fromkeys(test.value))
-            if None in values:
-                raise ValueError(f"{test.field}: `in` takes no None")
-            if len(values) == 1:
-                others.append(Where(test.field, "eq", values[0]))
-            elif many is None:
-                many = test
-            else:
-                others.append(Where(test.field, "in", tuple(values)))
-        elif test.op not in ("eq", "has") and test.op not in _COMPARISONS:
-            raise ValueError(f"no comparison {test.op}")
-        elif test.value is None and test.op != "eq":
-            raise ValueError(f"{test.field}: None is only compared by eq")
-        else:
-            others.append(test)
-    return many, others
 
 
 def _where(tests: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ class SqliteOutbox:
         self._channels = tuple(sorted(channels))
         places = ", ".join("?" * len(self._channels))
         self._oldest = (
-            f"SELECT {_COLUMNS}, seq FROM outbox "  # noqa: S608 # nosec B608 # marks for values
+            f"SELECT {_COLUMNS}, seq FROM outbox "  # nosec B608 # marks for values
             f"WHERE channel IN ({places}) ORDER BY seq LIMIT ?"
         )
         # Rows of what was taken last, so that `clear` finds them without an index on the id.

@@ -96,6 +96,11 @@ def leading(connection: apsw.Connection, table: str) -> frozenset[str]:
     return frozenset(name for (name,) in rows)
 
 
+def fingerprint(table: Table[Any]) -> str:
+    """What the file keeps to know a table's declaration again."""
+    return hashlib.sha256("\n".join(table.ddl).encode()).hexdigest()
+
+
 def _look_for_damage(connection: apsw.Connection) -> None:
     """SQLite's quick check, as far as it comes in a second: `doctor` does the whole."""
     until = time.monotonic() + MOST_CHECKING
@@ -111,11 +116,11 @@ def _look_for_damage(connection: apsw.Connection) -> None:
 
 
 def _fit(connection: apsw.Connection, table: Table[Any], *, guest: bool) -> None:
-    fingerprint = hashlib.sha256("\n".join(table.ddl).encode()).hexdigest()
+    wanted = fingerprint(table)
     rows = connection.execute(
         "SELECT fingerprint FROM stored_schema WHERE name = ?", (table.name,)
     ).fetchall()
-    if rows == [(fingerprint,)]:
+    if rows == [(wanted,)]:
         return
     if rows:
         if guest:
@@ -127,7 +132,7 @@ def _fit(connection: apsw.Connection, table: Table[Any], *, guest: bool) -> None
     connection.execute(
         "INSERT INTO stored_schema VALUES (?1, ?2) "
         "ON CONFLICT (name) DO UPDATE SET fingerprint = ?2",
-        (table.name, fingerprint),
+        (table.name, wanted),
     )
 
 

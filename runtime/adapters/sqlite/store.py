@@ -148,6 +148,10 @@ class SqliteStore:
         items = [self._entity(shelf, row) for row in rows[: query.limit]]
         return Page(items, len(rows) > query.limit)
 
+    async def pages(self, kind: type[E], queries: Sequence[Query]) -> list[Page[E]]:
+        """One page a query. Nothing travels here: they are read one after the other."""
+        return [await self.page(kind, query) for query in queries]
+
     async def seen(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
         """Those of the events that `consumer` has applied. Raises Unavailable."""
         found: set[str] = set()

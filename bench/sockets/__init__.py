@@ -1,0 +1,1 @@
+"""Thousands of open sockets on one process."""

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP and WebSocket: what stands between a document and the pipeline."""

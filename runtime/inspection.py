@@ -1,0 +1,75 @@
+"""What the command line asks of stores and buses beyond their ports: what waits, and what is kept.
+
+The Protocols are small on purpose: each adapter answers from what it keeps anyway, by reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Committed events of one channel and type that are not with all their consumers yet.
+
+    `oldest`: when the first of them happened, RFC 3339.
+    """
+
+    channel: str
+    type: str
+    count: int
+    oldest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """An event that one consumer failed on and gets again at `due` (RFC 3339)."""
+
+    consumer: str
+    event_id: str
+    type: str
+    attempts: int
+    reason: str
+    due: str
+
+
+class Backlogs(Protocol):
+    """What is under way, without touching it."""
+
+    async def waiting(self) -> list[Waiting]:
+        """By channel and type, the oldest first. Raises Unavailable."""
+        ...
+
+    async def retrying(self, most: int) -> list[Retrying]:
+        """The next ones due. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """An idempotency record as it is kept; `at` is when, in milliseconds."""
+
+    caller: str
+    key: str
+    operation: str
+    fingerprint: bytes
+    answer: bytes
+    at: int
+
+
+class KeyRecords(Protocol):
+    """The idempotency records of a platform, as a whole."""
+
+    async def keys(
+        self, service: str, since: int, after: tuple[str, str] | None, most: int
+    ) -> list[KeptKey]:
+        """Those of one service from `since` (ms) on, in some order of caller and key that `after`
+        goes on in. Raises Unavailable.
+        """
+        ...
+
+    async def keep(self, service: str, records: Sequence[KeptKey]) -> None:
+        """Puts them in, or in the place of what is there. Raises Unavailable."""
+        ...

@@ -1,0 +1,1 @@
+"""Sockets: the frames, one connection, and all of them together."""
