@@ -52,6 +52,7 @@ async def all_pots(mongo: MongoPlatform) -> dict[str, Pot]:
 async def test_a_kill_loses_nothing_and_doubles_nothing(mongo: MongoPlatform) -> None:
     chance = random.Random(11)
     acknowledged: dict[str, int] = {}
+    pots: dict[str, Pot] = {}
     for _ in range(ROUNDS):
         acknowledged |= await live_until_killed(mongo.uri, chance.randrange(1, 300))
         pots = await all_pots(mongo)

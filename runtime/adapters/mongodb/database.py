@@ -90,6 +90,9 @@ class MongoDatabase:
 
         Raises CannotReach when no server answers, lets us in, or knows transactions.
         """
+        if not uri.startswith(("mongodb://", "mongodb+srv://")):
+            # The driver would take it for a host's name.
+            raise CannotReach("MONGO_DB_URI: is no address: it begins with mongodb://")
         try:
             client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
                 uri,

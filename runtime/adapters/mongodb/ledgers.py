@@ -37,6 +37,11 @@ def mark_id(seen: Seen) -> str:
     return f"{seen.consumer}/{seen.event_id}"
 
 
+def answer_id(caller: str, key: str) -> str:
+    """The id of an idempotency key's record: no two pairs have the same."""
+    return f"{len(caller)}:{caller}{key}"
+
+
 def entry(envelope: Envelope) -> Document:
     """The event as a document's outbox holds it, without its number."""
     return {
@@ -63,5 +68,5 @@ def answer_kept(record: Remember, at: datetime, kept: timedelta, now: datetime) 
         "stored_at": now,
     }
     # One that is forgotten but not purged yet gives its key free.
-    free = {"_id": {"caller": record.caller, "key": record.key}, "at": {"$lt": at - kept}}
+    free = {"_id": answer_id(record.caller, record.key), "at": {"$lt": at - kept}}
     return UpdateOne(free, {"$set": values}, upsert=True)

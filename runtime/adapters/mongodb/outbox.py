@@ -39,7 +39,9 @@ _LOOK_EVERY = 0.5
 _LATE = 10.0
 # Documents read at once of each collection.
 _MOST_DOCUMENTS = 200
-_PENDING = {"outbox.at": {"$exists": True}}
+# Numbers that one read looks at. MongoDB sorts what a range of an index of arrays holds.
+_WINDOW = 1000
+_PENDING = {"outbox.at": {"$gt": 0}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class MongoOutbox:
         self._beaten = float("-inf")
         self._rival: Document = {}
         self._rival_since = 0.0
+        # No event that waits has a lower number, but for one whose commit came late.
+        self._oldest = 0
         # What was taken last, so that `clear` finds it.
         self._places: dict[str, Place] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -216,23 +220,48 @@ class MongoOutbox:
 
     async def _read(self, number: int, most: int) -> list[tuple[Place, Envelope]]:
         """The oldest events up to `number`."""
+        # No further than a window, so that a backlog of any size is not sorted each time.
+        upto = min(number, self._oldest + _WINDOW)
+        found = await self._oldest_documents(upto, most)
+        if upto < number and not any(found.values()):
+            oldest = await self._find_oldest()
+            if oldest is None:
+                self._oldest = number
+                return []
+            upto = min(number, oldest + _WINDOW)
+            found = await self._oldest_documents(upto, most)
         limit = min(most, _MOST_DOCUMENTS)
-        parts = await asyncio.gather(
-            *[_pending(bucket, limit) for bucket in self._buckets.values()]
-        )
-        found: list[tuple[Place, Document]] = []
-        for name, documents in zip(self._buckets, parts, strict=True):
+        events: list[tuple[Place, Document]] = []
+        known = upto
+        for name, documents in found.items():
             if len(documents) == limit:
                 # Of the documents behind the last one nothing is known but that they begin later.
-                number = min(number, min(event["at"] for event in documents[-1]["outbox"]))
-            found += [
+                known = min(known, min(event["at"] for event in documents[-1]["outbox"]))
+            events += [
                 (Place(name, document["_id"], event["at"]), event)
                 for document in documents
                 for event in document["outbox"]
             ]
-        known = sorted((f for f in found if f[0].at <= number), key=lambda f: f[0].at)
-        self._left = len(known) < len(found) or len(known) > most
-        return [(place, _envelope(event)) for place, event in known[:most]]
+        events.sort(key=lambda event: event[0].at)
+        taken = [event for event in events if event[0].at <= known][:most]
+        self._oldest = events[0][0].at if events else upto
+        self._left = len(taken) < len(events) or upto < number
+        return [(place, _envelope(event)) for place, event in taken]
+
+    async def _oldest_documents(self, upto: int, most: int) -> dict[str, list[Document]]:
+        """Of each collection those with the oldest events up to a number."""
+        limit = min(most, _MOST_DOCUMENTS)
+        parts = await asyncio.gather(
+            *[_pending(bucket, {"$lte": upto}, limit) for bucket in self._buckets.values()]
+        )
+        return dict(zip(self._buckets, parts, strict=True))
+
+    async def _find_oldest(self) -> int | None:
+        """The lowest number that waits."""
+        parts = await asyncio.gather(
+            *[_pending(bucket, {"$gt": 0}, 1) for bucket in self._buckets.values()]
+        )
+        return min((e["at"] for part in parts for d in part for e in d["outbox"]), default=None)
 
     async def _where(self, ids: Sequence[str]) -> list[Place]:
         """Where events stand that were not taken just now."""
@@ -271,9 +300,14 @@ class MongoOutbox:
 _FREE: Document = {"$unset": {"holder": "", "beat": ""}}
 
 
-async def _pending(bucket: Bucket, limit: int) -> list[Document]:
+async def _pending(bucket: Bucket, numbers: Document, limit: int) -> list[Document]:
+    """The documents that hold events of such numbers, those with the oldest first."""
     cursor = bucket.find(
-        _PENDING, {"outbox": 1}, sort=[("outbox.at", 1)], limit=limit, batch_size=limit + 1
+        {"outbox.at": numbers},
+        {"outbox": 1},
+        sort=[("outbox.at", 1)],
+        limit=limit,
+        batch_size=limit + 1,
     )
     return await cursor.to_list()
 

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from runtime.adapters.mongodb.changes import Commit, Write
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
 from runtime.adapters.mongodb.groups import Groups
-from runtime.adapters.mongodb.ledgers import Ledgers, entry, mark_id
+from runtime.adapters.mongodb.ledgers import Ledgers, answer_id, entry, mark_id
 from runtime.adapters.mongodb.pages import ALIVE, Pages, together
 from runtime.adapters.mongodb.shelf import Shelf
 from runtime.document import Collection
@@ -92,7 +92,7 @@ class MongoStore:
     async def recall(self, caller: str, key: str) -> Remembered | None:
         """The record of an idempotency key that is not older than 24 hours. Raises Unavailable."""
         oldest = self._database.clock.now() - KEPT
-        asked = {"_id": {"$eq": {"caller": caller, "key": key}}, "at": {"$gte": oldest}}
+        asked = {"_id": answer_id(caller, key), "at": {"$gte": oldest}}
         found = await self._database.run(self._ledgers.answers.find_one(asked))
         if found is None:
             return None
