@@ -144,8 +144,11 @@ class CachedStore:
         found: dict[str, E] = {}
         missing: list[str] = []
         fill: list[str] = []
+        answers: list[bytes | None] = []
         try:
-            answers = await asyncio.gather(*(self._ask(shelf.key(id)) for id in wanted))
+            for at in range(0, len(wanted), _TOGETHER):
+                some = wanted[at : at + _TOGETHER]
+                answers += await self._line.call("MGET", *(shelf.key(id) for id in some))
         except (Gone, ResponseError):
             return await self._store.get_many(kind, wanted)
         for id, kept in zip(wanted, answers, strict=True):

@@ -82,6 +82,11 @@ class RedisFanout(LocalFanout):
             self._changed.set()
         return listener
 
+    @property
+    def connected(self) -> bool:
+        """Whether other processes are heard, as far as is known now."""
+        return bool(self._confirmed) and self._line.ready
+
     async def settled(self) -> None:
         """Waits until Redis has taken all subscriptions, and has let go of what nobody hears."""
         async with self._settled:
