@@ -8,6 +8,7 @@ from compiler.emit import (
     errors,
     events,
     graphql,
+    graphql_examples,
     inputs,
     models,
     openapi,
@@ -33,6 +34,7 @@ _EMITTERS = (
     rest,
     values,
     graphql,
+    graphql_examples,
 )
 
 
