@@ -9,8 +9,10 @@ from compiler.emit import (
     events,
     graphql,
     graphql_examples,
+    grpc,
     inputs,
     models,
+    nginx,
     openapi,
     rest,
     services,
@@ -35,6 +37,8 @@ _EMITTERS = (
     values,
     graphql,
     graphql_examples,
+    grpc,
+    nginx,
 )
 
 
