@@ -52,6 +52,7 @@ from runtime.documents import Documents
 from runtime.edge import Edge
 from runtime.gate import Gate, KnownTokens
 from runtime.gathered import GatheredStore
+from runtime.graphql import graphiql
 from runtime.graphql.gateway import Gateway, Loader
 from runtime.graphql.hub import GraphHub
 from runtime.graphql.known import read_known
@@ -82,6 +83,7 @@ _HERE = Path(__file__).parent
 _SPEC = _HERE / "generated" / "openapi.json"
 _TITLE = "Budget Manager"
 _GRAPHQL = "/api/graphql"
+_EXAMPLES = _HERE / "generated" / "graphql_examples.json"
 
 
 class Shared(TypedDict):
@@ -313,7 +315,7 @@ class Platform:
         documents = read_known(settings.graphql_documents)
         only = settings.graphql_only_documents
         load = Loader(lambda: _graphql(gate, limits, documents, only))
-        graphql = Gateway(load, PROBLEMS, limits, metrics)
+        graphql = Gateway(load, PROBLEMS, limits, metrics, graphiql.page)
         self.graphql = GraphHub(
             load=load,
             gate=gate,
@@ -351,7 +353,7 @@ class Platform:
                 health=backends.health,
                 ready=lambda: self.ready,
             ),
-            gateways={_GRAPHQL: graphql.routes},
+            gateways={_GRAPHQL: graphql.routes} | graphiql.files(_GRAPHQL, _EXAMPLES),
             sockets=Sockets(
                 {"/": self.hub, "/ws": self.hub, _GRAPHQL: self.graphql}, settings.cors_origins
             ),

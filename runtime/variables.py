@@ -73,13 +73,6 @@ def read_file(text: str) -> Path:
     return path
 
 
-def read_switch(text: str) -> bool:
-    """On or off."""
-    if text.lower() not in ("true", "false"):
-        raise FaultyVariable("must be true or false")
-    return text.lower() == "true"
-
-
 def read_name(text: str) -> str:
     """A short printable text."""
     if len(text) > 200 or not text.isprintable():

@@ -1,7 +1,7 @@
 """`graphql.py`: the SDL as Strawberry's types, a resolver a field, and what runs behind each.
 
 Strawberry's own code generator drops every argument and fails on directives, so this reads the
-SDL's syntax tree.
+SDL's syntax tree. Long because it writes one module, whose parts name each other.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _asker(request: Request) -> Asker:
 
 
 def _wants_page(request: Request) -> bool:
-    """Browsers name text/html first; programs never do."""
+    """Browsers name text/html; programs never do."""
     return b"text/html" in request.headers.get(b"accept", b"")
 
 

@@ -16,7 +16,8 @@ from runtime.call import Call, Caller
 from runtime.gate import Gate
 from runtime.graphql.gateway import Loader
 from runtime.graphql.limits import Limits
-from runtime.graphql.socket import AWAY, TOO_MANY, WRONG_PROTOCOL, GraphSocket
+from runtime.graphql.protocol import AWAY, TOO_MANY, WRONG_PROTOCOL
+from runtime.graphql.socket import GraphSocket
 from runtime.log import RequestLog
 from runtime.metrics import Metrics
 from runtime.operation import Operation, RateRule
@@ -157,18 +158,22 @@ class GraphHub:
 
     async def _hear(self) -> None:
         """Has the sockets of whoever signed out or changed ask anew; after a gap, all of them."""
-        listener = self._fanout.listen(self._identity)
         while not self.stopping:
-            async for message in listener:
-                told = json.loads(message)
-                session_id = told.get("sessionId")
-                for socket in tuple(self._accounts.get(told["userId"], ())):
-                    if session_id is None or session_id == socket.session_id:
-                        self._spawn(socket.identity_changed())
-            if self.stopping:
-                return
-            listener = self._fanout.listen(self._identity)
+            try:
+                async for message in self._fanout.listen(self._identity):
+                    self._told(json.loads(message))
+            except Exception:
+                logger.exception("identities are not heard of")
+            if not self.stopping:
+                # What was missed meanwhile, the sockets find out by asking.
+                await asyncio.sleep(_BEAT)
             for socket in tuple(self._sockets):
+                self._spawn(socket.identity_changed())
+
+    def _told(self, identity: Mapping[str, str]) -> None:
+        session_id = identity.get("sessionId")
+        for socket in tuple(self._accounts.get(identity["userId"], ())):
+            if session_id is None or session_id == socket.session_id:
                 self._spawn(socket.identity_changed())
 
     # --- what sockets ask of it -------------------------------------------------------------------

@@ -9,12 +9,26 @@ from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
-
-from pydantic_core import from_json
 
 from runtime.call import Call
 from runtime.graphql.asked import Answer, Asked, Asker, read_asked
+from runtime.graphql.protocol import (
+    BAD_MESSAGE,
+    FAULT,
+    FORBIDDEN,
+    ID_TAKEN,
+    REASONS,
+    SILENT,
+    SLOW,
+    TOO_LARGE,
+    TOO_LATE,
+    TOO_MANY,
+    UNAUTHORIZED,
+    Invalid,
+    credentials,
+    id_of,
+    read_message,
+)
 from runtime.problem import (
     Internal,
     Problem,
@@ -22,7 +36,7 @@ from runtime.problem import (
     Unauthenticated,
     Unavailable,
 )
-from runtime.rest import LONGEST_QUERY, Receive, Scope, Send, bearer
+from runtime.rest import Receive, Scope, Send
 from runtime.trace import continue_trace, request_id
 from runtime.websocket.outbox import Outbox
 
@@ -32,34 +46,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("budget.graphql")
 
-# The protocol's codes, and RFC 6455's where it has none.
-AWAY, TOO_LARGE, FAULT, SLOW = 1001, 1009, 1011, 1013
-BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, WRONG_PROTOCOL = 4400, 4401, 4403, 4406
-TOO_LATE, ID_TAKEN, TOO_MANY, SILENT = 4408, 4409, 4429, 4499
-_REASONS = {
-    AWAY: "The server stops",
-    TOO_LARGE: "The message is too large",
-    FAULT: "Something failed inside",
-    SLOW: "The client fell behind",
-    BAD_MESSAGE: "Invalid message",
-    UNAUTHORIZED: "Unauthorized",
-    FORBIDDEN: "Forbidden",
-    WRONG_PROTOCOL: "Subprotocol not acceptable",
-    TOO_LATE: "Connection initialisation timeout",
-    ID_TAKEN: "Subscriber already exists",
-    TOO_MANY: "Too many requests",
-    SILENT: "Terminated",
-}
 # Seconds: for the first message, of silence until a ping, for an answer to it or for room to send,
 # and for a goodbye.
 _SIGN_IN, _SILENCE, _PATIENCE, _FAREWELL = 10.0, 30.0, 20.0, 5.0
-# Operations that run at once on one socket, and the characters of their ids.
+# Operations that run at once on one socket.
 _MOST_RUNNING = 50
-_LONGEST_ID = 128
-
-
-class _Invalid(Exception):
-    """A message that the protocol does not have."""
 
 
 class GraphSocket:
@@ -156,7 +147,7 @@ class GraphSocket:
     async def _take_leave(self) -> None:
         # Without a close the server keeps the connection, though nobody serves it any more. Of a
         # client that takes nothing it goes when the client does.
-        goodbye = {"type": "websocket.close", "code": self.code, "reason": _REASONS[self.code]}
+        goodbye = {"type": "websocket.close", "code": self.code, "reason": REASONS[self.code]}
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL):
                 await self._send(goodbye)
@@ -206,13 +197,13 @@ class GraphSocket:
         self._heard = monotonic()
         try:
             if text is None:
-                raise _Invalid
+                raise Invalid
             if len(text) > self._hub.limits.body:
                 return self.close(TOO_LARGE)
             if not self._hub.counted(self):
                 return self.close(TOO_MANY)
-            await self._handle(_read(text))
-        except _Invalid:
+            await self._handle(read_message(text))
+        except Invalid:
             self.close(BAD_MESSAGE)
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
@@ -229,23 +220,23 @@ class GraphSocket:
             case "subscribe":
                 if not self._acknowledged:
                     return self.close(UNAUTHORIZED)
-                await self._subscribe(_id(message), message.get("payload"))
+                await self._subscribe(id_of(message), message.get("payload"))
             case "complete":
-                task = self._running.pop(_id(message), None)
+                task = self._running.pop(id_of(message), None)
                 if task is not None:
                     task.cancel()
             case _:
-                raise _Invalid
+                raise Invalid
         return None
 
     async def _sign_in(self, payload: Any) -> None:
         if payload is not None and not isinstance(payload, dict):
-            raise _Invalid
+            raise Invalid
         began = perf_counter()
         call = self._hub.call(self)
         problem: Problem | None = None
         try:
-            call.token, call.ticket = self._credentials(payload or {})
+            call.token, call.ticket = credentials(payload or {}, self._headers, self._query)
             await self._hub.gate.admit(call)
             self._hub.signed_in(self, call.caller)
         except Problem as refused:
@@ -260,25 +251,6 @@ class GraphSocket:
         self.user_id, self.session_id = call.caller.user_id, call.caller.session_id
         self._acknowledged = True
         await self._say({"type": "connection_ack"})
-
-    def _credentials(self, payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
-        """The access token of the payload or the handshake, or a ticket; no URL has a token."""
-        given = payload.get("authorization", payload.get("Authorization"))
-        if isinstance(given, str):
-            return bearer(given.encode("utf-8", "replace")), None
-        for name in ("accessToken", "token"):
-            if isinstance(payload.get(name), str):
-                return payload[name], None
-        ticket = payload.get("ticket")
-        if isinstance(ticket, str):
-            return None, ticket
-        header = self._headers.get(b"authorization")
-        if header is not None:
-            return bearer(header), None
-        if 0 < len(self._query) <= LONGEST_QUERY:
-            pairs = parse_qsl(self._query.decode("latin-1"), max_num_fields=100)
-            return None, dict(pairs).get("ticket")
-        return None, None
 
     async def _subscribe(self, id: str, payload: Any) -> None:
         if id in self._running:
@@ -370,20 +342,3 @@ class GraphSocket:
 
     async def _say(self, message: Mapping[str, Any]) -> None:
         await self._outbox.put(json.dumps(message, separators=(",", ":")))
-
-
-def _read(text: str) -> Mapping[str, Any]:
-    try:
-        message = from_json(text, allow_inf_nan=False)
-    except ValueError:
-        raise _Invalid from None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise _Invalid
-    return message
-
-
-def _id(message: Mapping[str, Any]) -> str:
-    id = message.get("id")
-    if not isinstance(id, str) or not 0 < len(id) <= _LONGEST_ID:
-        raise _Invalid
-    return id

@@ -43,7 +43,9 @@ async def test_the_query_of_the_contract_works_as_written(world: World) -> None:
         ("application/json;q=nought", ""),
     ],
 )
-async def test_the_client_chooses_the_media_type(world: World, accept: str, wanted: str) -> None:
+async def test_the_client_chooses_the_media_type(
+    world: World, accept: str | None, wanted: str
+) -> None:
     headers = {} if accept is None else {"Accept": accept}
     request = world.http.build_request("POST", PATH, json={"query": "{ __typename }"})
     del request.headers["accept"]
@@ -159,11 +161,11 @@ async def test_a_query_may_come_by_get_and_a_mutation_not(world: World) -> None:
 async def test_the_edge_adds_what_it_adds_to_rest(world: World) -> None:
     account = await world.account()
     sent = {"X-Request-Id": "mine-1", "Origin": ORIGIN}
-    answer = await ask(world, account, "{ me { id } }", **sent)
+    answer = await ask(world, account, "{ me { id } }", None, **sent)
     assert answer.headers["x-request-id"] == "mine-1"
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["ratelimit"].startswith('"default";r=')
-    refused = await ask(world, account, '{ budget(id: "x") { id } }', **sent)
+    refused = await ask(world, account, '{ budget(id: "x") { id } }', None, **sent)
     assert problem(refused)["requestId"] == "mine-1"
     metrics = (await world.http.get("/metrics")).text
     assert 'operation="getProfile",protocol="graphql",status="200"' in metrics
