@@ -274,7 +274,9 @@ class Gate:
         checks = [(self._check(rule), _reader(rule.argument)) for rule in operation.access]
 
         async def accessible(call: Call, arguments: Arguments) -> Any:
-            for check, read in checks:
+            # What one of our services asks another is what it would be in one process: asked by
+            # whoever has judged already.
+            for check, read in () if call.inside else checks:
                 id = read(arguments)
                 if id is not None:
                     await check(call, id)

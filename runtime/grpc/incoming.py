@@ -158,28 +158,30 @@ class Incoming:
                 about = {name: arguments[name] for name in method.arguments}
                 changes = await source(call, about)
                 await context.send_initial_metadata(turn.heads())
-                await _both(hear(changes), talk(values, about))
+                await _both(hear(changes), lambda: talk(values, about))
             except BaseException as error:
                 turn.refuse(error)
 
         return converse
 
 
-async def _both(hearing: Awaitable[None], talking: Awaitable[None]) -> None:
+async def _both(hearing: Awaitable[None], talking: Callable[[], Awaitable[None]]) -> None:
     """Until the hearing ends, or the talking fails: a client that has said all still listens."""
     ears = asyncio.ensure_future(hearing)
-    # The ears first: what the client says itself, it hears.
-    await asyncio.sleep(0)
-    mouth = asyncio.ensure_future(talking)
+    each = [ears]
     try:
-        await asyncio.wait({ears, mouth}, return_when=asyncio.FIRST_COMPLETED)
+        # The ears first: what the client says itself, it hears.
+        await asyncio.sleep(0)
+        mouth = asyncio.ensure_future(talking())
+        each.append(mouth)
+        await asyncio.wait(each, return_when=asyncio.FIRST_COMPLETED)
         if not ears.done():
             mouth.result()
         await ears
     finally:
-        ears.cancel()
-        mouth.cancel()
-        await asyncio.gather(ears, mouth, return_exceptions=True)
+        for task in each:
+            task.cancel()
+        await asyncio.gather(*each, return_exceptions=True)
 
 
 async def first_of(requests: AsyncIterator[bytes], seconds: float) -> bytes | None:

@@ -23,9 +23,13 @@ RPCS: dict[str, MethodDescriptor] = {
 }
 
 
+_RULE: Any = budget_pb2.rule
+_INTERNAL: Any = budget_pb2.internal
+
+
 def internal(rpc: MethodDescriptor) -> bool:
     """Whether only services may ask for it."""
-    return bool(rpc.GetOptions().Extensions[budget_pb2.internal])
+    return bool(rpc.GetOptions().Extensions[_INTERNAL])
 
 
 PUBLIC = sorted(path for path, rpc in RPCS.items() if not internal(rpc))
@@ -95,7 +99,7 @@ _SAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def _scalar(field: FieldDescriptor, known: Mapping[str, str]) -> st.SearchStrategy[Any]:
-    rule = field.GetOptions().Extensions[budget_pb2.rule]
+    rule: Any = field.GetOptions().Extensions[_RULE]
     kind = field.cpp_type
     if kind == FieldDescriptor.CPPTYPE_STRING:
         return _text(rule, known, field.name)
@@ -118,7 +122,7 @@ def filled(draw: st.DrawFn, descriptor: Descriptor, known: Mapping[str, str]) ->
     """A message whose required fields are there nearly always."""
     message = GetMessageClass(descriptor)()
     for field in descriptor.fields:
-        rule = field.GetOptions().Extensions[budget_pb2.rule]
+        rule: Any = field.GetOptions().Extensions[_RULE]
         if field.containing_oneof is not None and not field.has_presence:
             continue
         if field.is_repeated:

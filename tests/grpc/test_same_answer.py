@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import httpx
@@ -121,7 +121,7 @@ class Pair:
             own.idempotency_key += f"{self._turns}{whose}"
         if own.DESCRIPTOR.name == "RegisterRequest" and own.body.email[:1].isalnum():
             own.body.email = f"{whose}{self._turns}{own.body.email}"
-        return own
+        return cast("Message", own)
 
     @staticmethod
     def _refused(rest: httpx.Response, error: grpc.aio.AioRpcError) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from generated.grpc.methods import METHODS
 from tests.access.requests import CONTRACT, PLACES
@@ -40,7 +40,7 @@ def _values_of(enum: str) -> dict[str, str]:
     }
 
 
-def value_of(field: FieldDescriptor, value: Any) -> Any:
+def value_of(field: Any, value: Any) -> Any:
     """A field's value in JSON."""
     if field.enum_type is not None:
         found = field.enum_type.values_by_number.get(value)
@@ -84,12 +84,10 @@ def as_message(kind: type[Message], value: dict[str, Any]) -> Message:
     return message
 
 
-def _empty(message: Message, field: FieldDescriptor) -> Message:
+def _empty(message: Message, field: Any) -> Message:
     """An empty message of the field's kind."""
-    from google.protobuf.message_factory import GetMessageClass
-
-    assert field.message_type is not None
-    return GetMessageClass(field.message_type)()
+    empty: Message = GetMessageClass(field.message_type)()
+    return empty
 
 
 def twin(path: str, message: Message) -> Twin | None:

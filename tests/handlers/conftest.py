@@ -17,10 +17,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """The embedded adapters, open and empty."""
-    world = World(tmp_path)
+@pytest.fixture(params=["here", "grpc"])
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The embedded adapters, open and empty; handlers are called here, and once more by gRPC."""
+    world = World(tmp_path, wired=request.param == "grpc")
     await world.open()
     yield world
     await world.close()

@@ -31,15 +31,18 @@ class Desk:
         self.world = world
         self.auth = Auth(world)
         self.store = world.store("notification")
-        self.handlers = NotificationHandlers(
-            store=self.store,
-            ids=world.ids,
-            clock=world.clock,
-            pager=world.pager,
-            fanout=world.fanout,
-            accounts=self.auth.handlers,
-            sessions=self.auth.handlers,
-            heartbeat=heartbeat,
+        self.handlers = world.offered(
+            "notification",
+            NotificationHandlers(
+                store=self.store,
+                ids=world.ids,
+                clock=world.clock,
+                pager=world.pager,
+                fanout=world.fanout,
+                accounts=self.auth.handlers,
+                sessions=self.auth.handlers,
+                heartbeat=heartbeat,
+            ),
         )
 
     async def people(self) -> None:

@@ -122,20 +122,30 @@ class Household:
         stores = {name: world.store(name) for name in SERVICES}
         self.stores = stores
         shared: dict[str, Any] = {"ids": world.ids, "clock": world.clock, "pager": world.pager}
-        self.budget = BudgetHandlers(
-            store=stores["budget"],
-            addresses=self.accounts,
-            sessions=self.accounts,
-            fanout=world.fanout,
-            mailer=world.mailer,
-            secret=SECRET,
-            public_url="http://localhost:3000",
-            **shared,
+        self.budget = world.offered(
+            "budget",
+            BudgetHandlers(
+                store=stores["budget"],
+                addresses=self.accounts,
+                sessions=self.accounts,
+                fanout=world.fanout,
+                mailer=world.mailer,
+                secret=SECRET,
+                public_url="http://localhost:3000",
+                **shared,
+            ),
         )
-        self.expense = ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
-        self.transaction = TransactionHandlers(store=stores["transaction"], **shared)
-        self.search = SearchHandlers(
-            index=self.index, budgets=self.budget, expenses=self.expense, tasks=self.tasks
+        self.expense = world.offered(
+            "expense", ExpenseHandlers(store=stores["expense"], budgets=self.budget, **shared)
+        )
+        self.transaction = world.offered(
+            "transaction", TransactionHandlers(store=stores["transaction"], **shared)
+        )
+        self.search = world.offered(
+            "search",
+            SearchHandlers(
+                index=self.index, budgets=self.budget, expenses=self.expense, tasks=self.tasks
+            ),
         )
         self.gate = Gate(
             handlers={

@@ -35,18 +35,21 @@ class Auth:
         self.store = world.store("auth")
         self.passwords = Passwords(cost=4, threads=2)
         self.tokens = AccessTokens(SECRET, "issuer", "audience", world.clock)
-        self.handlers = AuthHandlers(
-            store=self.store,
-            ids=world.ids,
-            clock=world.clock,
-            pager=world.pager,
-            passwords=self.passwords,
-            tokens=self.tokens,
-            known=self.known,
-            fanout=world.fanout,
-            mailer=world.mailer,
-            secret=SECRET,
-            public_url="https://budget.example",
+        self.handlers = world.offered(
+            "auth",
+            AuthHandlers(
+                store=self.store,
+                ids=world.ids,
+                clock=world.clock,
+                pager=world.pager,
+                passwords=self.passwords,
+                tokens=self.tokens,
+                known=self.known,
+                fanout=world.fanout,
+                mailer=world.mailer,
+                secret=SECRET,
+                public_url="https://budget.example",
+            ),
         )
 
     async def register(self, email: str = ANN, password: str = PASSWORD) -> Authentication:

@@ -29,19 +29,25 @@ class Shop:
     def __init__(self, world: World) -> None:
         self.world = world
         self.manager: Caller = somebody(world, "manager")
-        self.orders = OrderHandlers(
-            store=world.store("order"),
-            ids=world.ids,
-            clock=world.clock,
-            pager=world.pager,
-            customers=lambda: self.customers,
+        self.orders = world.offered(
+            "order",
+            OrderHandlers(
+                store=world.store("order"),
+                ids=world.ids,
+                clock=world.clock,
+                pager=world.pager,
+                customers=lambda: self.customers,
+            ),
         )
-        self.customers = CustomerHandlers(
-            store=world.store("customer"),
-            ids=world.ids,
-            clock=world.clock,
-            pager=world.pager,
-            orders=self.orders,
+        self.customers = world.offered(
+            "customer",
+            CustomerHandlers(
+                store=world.store("customer"),
+                ids=world.ids,
+                clock=world.clock,
+                pager=world.pager,
+                orders=self.orders,
+            ),
         )
 
     def call(self, operation: Operation, **sent: Any) -> Call:

@@ -169,6 +169,8 @@ async def test_two_imports_of_one_file_meet_and_enter_it_once(
     assert (await shown(house, budget)).spent == Decimal("40.00")
 
 
+# A deadline that only a test has does not travel.
+@pytest.mark.parametrize("world", ["here"], indirect=True)
 async def test_near_the_deadline_the_other_rows_are_named_not_lost(house: Household) -> None:
     ann = somebody(house.world)
     budget = await house.budget_of(ann)

@@ -61,7 +61,7 @@ class Workshop:
 
     def opened(self) -> TaskHandlers:
         """The handlers of one more process."""
-        return TaskHandlers(
+        handlers = TaskHandlers(
             store=self.world.store("task"),
             ids=self.world.ids,
             clock=self.world.clock,
@@ -70,6 +70,7 @@ class Workshop:
             runners=self.runners,
             renew=self.renew,
         )
+        return self.world.offered("task", handlers)
 
     async def people(self) -> None:
         """Makes the owner's account, verified."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from generated.events import CONSUMERS, EVENTS
 from generated.operations import ROLES
@@ -26,7 +26,9 @@ from runtime.ids import encode, uuid7
 from runtime.operation import Operation
 from runtime.paging import Pager
 from runtime.ports import Consumer, Delivery, Envelope
+from tests.handlers.between import Wire
 
+T = TypeVar("T")
 SECRET = b"a secret that only the tests know"
 
 
@@ -49,8 +51,10 @@ class World:
     database: Database
     bus: EmbeddedBus
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wired: bool = False) -> None:
         self.folder = folder
+        self._wired = wired
+        self._wire: Wire | None = None
         self.clock = TurnableClock()
         self.ids = TurnedIds(self.clock)
         self.pager = Pager(SECRET)
@@ -64,9 +68,14 @@ class World:
             self.folder / "data", TABLES, clock=self.clock, ids=self.ids
         )
         self.bus = EmbeddedBus(self.database, first_delay=1.0, longest_delay=30.0, patience=10)
+        if self._wired:
+            self._wire = Wire(self)
+            await self._wire.open()
 
     async def close(self) -> None:
         """Stops the bus and closes the files."""
+        if self._wire is not None:
+            await self._wire.close()
         await self.bus.stop()
         await self.database.close()
 
@@ -74,6 +83,10 @@ class World:
         """Closes and opens again; stores and handlers have to be made anew."""
         await self.close()
         await self.open()
+
+    def offered(self, service: str, handlers: T) -> T:
+        """A service's handlers as tests call them: here, or with gRPC in between."""
+        return handlers if self._wire is None else self._wire.between(service, handlers)
 
     def store(self, service: str) -> SqliteStore:
         """The entities of one service: one store, as its cache knows of its own commits only."""
