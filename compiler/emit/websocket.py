@@ -132,7 +132,9 @@ class _Socket:
             # A part a line: nothing would cut a text with values in it.
             parts = [("{{" if at == 0 else ",") + pair for at, pair in enumerate(pairs)]
             parts[-1] += "" if optional else "}}"
-            whole = "\n".join(f"f'{part}'" for part in parts)
+            if not required:  # a text without values
+                parts = [part.replace("{{", "{").replace("}}", "}") for part in parts]
+            whole = "\n".join(f"{'f' if required else ''}'{part}'" for part in parts)
             whole = f"({whole})" if len(parts) > 2 else whole.replace("'\nf'", "")
             if not optional:
                 module.line(f"return {whole}")

@@ -33,6 +33,7 @@ class SocketLinker:
         if channel.transport != "ws":
             text = f"{channel.name} has topics, which only a socket has"
             self.report.add(channel.topics[0].span, "unsupported", text)
+            return ()
         for direction, wanted, there in (("get", RECEIVED, received), ("send", SENT, sent)):
             for name in wanted:
                 if name not in there:

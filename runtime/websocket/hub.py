@@ -22,9 +22,10 @@ from runtime.ratelimit import Limiter, address_key
 from runtime.refusal import document
 from runtime.rest import Receive, Scope, Send
 from runtime.trace import continue_trace, request_id
+from runtime.websocket.closing import AWAY, TOO_MANY
 from runtime.websocket.frames import Frames, Topic
 from runtime.websocket.handshake import Handshake
-from runtime.websocket.socket import AWAY, TOO_MANY, Socket
+from runtime.websocket.socket import Socket
 from runtime.websocket.subscription import Opens
 
 logger = logging.getLogger("budget.websocket")

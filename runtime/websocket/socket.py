@@ -20,9 +20,11 @@ from runtime.problem import (
     Unavailable,
 )
 from runtime.rest import Receive, Send
+from runtime.websocket.closing import FAULT, NO_FRAME, NOBODY, SILENT, SLOW, TOO_LARGE, TOO_MANY
 from runtime.websocket.frames import NoFrame, Refused, Topic
 from runtime.websocket.handshake import Handshake
 from runtime.websocket.outbox import Outbox
+from runtime.websocket.pulse import Pulse, Sign
 from runtime.websocket.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -33,39 +35,16 @@ logger = logging.getLogger("budget.websocket")
 # Bytes of a frame, and seconds (contract).
 _LARGEST = 64 * 1024
 _SIGN_IN = 10.0
-_SILENCE = 15.0
-_PATIENCE = 30.0
-# Seconds that a client has to take a close, and subscriptions that one may have.
+# Seconds that a client has to take a frame, and a close; and subscriptions that one may have.
+_STUCK = 30.0
 _FAREWELL = 5.0
 _MOST_SUBSCRIPTIONS = 100
 # An acknowledgement's id where the client signed in as it connected (contract).
 _AS_IT_CONNECTED = "signIn"
 
-AWAY, FAULT, NO_FRAME, NOBODY, SILENT, SLOW, TOO_LARGE, TOO_MANY = (
-    *(1001, 1011, 4400, 4401, 4408, 4409, 4413, 4429),
-)
-
 
 class Socket:
     """Reads frames in one task, in order; each is answered before the next is read."""
-
-    __slots__ = (
-        "_answers_pings",
-        "_handshake",
-        "_heard",
-        "_hub",
-        "_left",
-        "_outbox",
-        "_pinged",
-        "_receive",
-        "_send",
-        "_subscriptions",
-        "_task",
-        "code",
-        "session_id",
-        "since",
-        "user_id",
-    )
 
     def __init__(self, hub: Hub, handshake: Handshake, receive: Receive, send: Send) -> None:
         self._hub = hub
@@ -75,9 +54,8 @@ class Socket:
         self._outbox = Outbox(send, self._leave)
         self._subscriptions: dict[str, Subscription] = {}
         self._task = asyncio.current_task()
-        self.since = self._heard = monotonic()
-        self._pinged = 0.0
-        self._answers_pings = False
+        self._pulse = Pulse()
+        self.since = monotonic()
         self.user_id = self.session_id = ""
         # Why it closes; 0 while it is open.
         self.code = 0
@@ -124,7 +102,7 @@ class Socket:
         """Says goodbye after what waits to be sent."""
         if not self.code:
             self.code = code
-            self._heard = monotonic()
+            self._pulse.beat()
             self._outbox.end()
 
     def _leave(self) -> None:
@@ -143,8 +121,8 @@ class Socket:
 
     def beat(self, now: float) -> None:
         """What time asks for, once a second: a sign-in, a ping, an end."""
-        if self._outbox.stuck(now) > (_FAREWELL if self.code else _PATIENCE) or (
-            self.code and now - self._heard > 2 * _FAREWELL
+        if self._outbox.stuck(now) > (_FAREWELL if self.code else _STUCK) or (
+            self.code and now - self._pulse.heard > 2 * _FAREWELL
         ):
             self.code = self.code or SLOW
             self._leave()
@@ -155,12 +133,12 @@ class Socket:
                 problem = Unauthenticated(f"Sign in within {_SIGN_IN:.0f} seconds.")
                 self._outbox.put_now(self._hub.error(problem, self._hub.request_id()))
                 self.close(NOBODY)
-        elif self._pinged and self._answers_pings:
-            if now - self._pinged > _PATIENCE:
+        else:
+            sign = self._pulse.feel(now)
+            if sign is Sign.DEAD:
                 self.close(SILENT)
-        elif now - max(self._heard, self._pinged) > _SILENCE:
-            self._pinged = now
-            self._outbox.put_now(self._hub.frames.ping(f"{now:.0f}"))
+            elif sign is Sign.ASK:
+                self._outbox.put_now(self._hub.frames.ping(f"{now:.0f}"))
 
     async def identity_changed(self) -> None:
         """Who is signed in may have changed: everything that is open is asked for anew."""
@@ -179,7 +157,7 @@ class Socket:
     # --- frames -----------------------------------------------------------------------------------
 
     async def _frame(self, text: str | None) -> None:
-        self._heard, self._pinged = monotonic(), 0.0
+        self._pulse.beat()
         try:
             if text is None:
                 raise NoFrame("A frame is a text, not bytes.")
@@ -215,7 +193,7 @@ class Socket:
             case "ping":
                 await self._outbox.put(self._hub.frames.pong(frame.id))
             case "pong":
-                self._answers_pings = True
+                self._pulse.answers = True
             case "subscribe":
                 await self._subscribe(frame.id, frame.channel, frame.last_event_id)
             case "unsubscribe":

@@ -199,6 +199,25 @@ async def test_too_many_frames_and_sockets_are_refused(tmp_path: Path) -> None:
     await world.close()
 
 
+async def test_an_operations_own_limit_counts_frames(tmp_path: Path) -> None:
+    """Those over it are refused; the socket stays."""
+    world = World(tmp_path, rate_limit_factor=0.05)
+    await world.open()
+    async with served(world) as port:
+        line = Line(port)
+        assert await world.platform.auth.make_account("a@example.com", "A", PASSWORD, Role.USER)
+        ann = await world.sign_in("a@example.com")
+        client = await line.signed_in(ann)
+        for number in range(3):
+            await client.say(ann.id, f"number {number}")
+        frame = {"channel": f"chat/{ann.id}", "payload": {"text": "one too many"}}
+        refused = await client.ask("send", **frame)
+        assert refused["payload"]["code"] == "rate-limited"
+        assert (await client.ask("ping"))["type"] == "pong"
+        await line.hang_up()
+    await world.close()
+
+
 # --- its end --------------------------------------------------------------------------------------
 
 
