@@ -275,6 +275,21 @@ async def test_every_fault_is_told_with_its_line_and_nothing_is_taken(
     assert await elsewhere.platform.auth.caller_of(ann.email) is None
 
 
+async def test_what_the_file_says_was_spent_is_found_out_anew(
+    world: World, elsewhere: World, tmp_path: Path
+) -> None:
+    ann = await world.account()
+    await world.made(ann, "/budgets", {"name": "Home", "limit": "50.00"})
+    path = tmp_path / "ann.jsonl"
+    documents = await exported(world, ann, path, "--with-password-hash")
+    next(d for d in documents if d.get("kind") == "budget")["value"]["spent"] = "49.00"
+    forged = rewritten(tmp_path / "forged.jsonl", documents)
+    answered(await beside("import", str(forged), "--json", data=elsewhere.folder))
+    ann = await elsewhere.sign_in(ann.email)
+    (budget,) = (await elsewhere.send(ann, "GET", "/budgets")).json()["items"]
+    assert budget["spent"] == "0.00"
+
+
 async def test_what_is_another_accounts_here_is_refused(
     world: World, elsewhere: World, tmp_path: Path
 ) -> None:
