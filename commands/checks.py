@@ -100,7 +100,7 @@ def _folder(folder: Path) -> list[Finding]:
         text = "is open to every user of this machine, and holds everybody's data"
         findings.append(Finding(what, "warning", text, f"chmod 700 {folder}"))
     findings.append(_room(folder))
-    if (folder / UNFINISHED).exists() or (folder / MOVING).exists():
+    if (folder / UNFINISHED / "budget.db").exists() or (folder / MOVING).exists():
         text = "an unfinished move has begun here"
         findings.append(Finding("move", "wrong", text, "run that budget-manager move again"))
     elif (folder / MOVED).exists():
