@@ -31,13 +31,6 @@ app = typer.Typer(
 users = group("Accounts.")
 app.add_typer(users, name="users")
 app.add_typer(dead_letters.app, name="dead-letters")
-app.command("outbox")(outbox)
-app.command("reindex")(reindex)
-app.command("export")(export_account)
-app.command("import")(import_account)
-app.command("move")(move)
-app.command("migrate")(migrate)
-app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -176,6 +169,24 @@ def list_budgets(
         money = (f"{budget.limit} {budget.currency.value}", f"{budget.spent}")
         table.add_row(budget.name, budget.period.value, *money, budget.id)
     Console().print(table if found else "no budgets yet")
+
+
+# What has a module of its own, with what the list of commands says of it, and an example.
+for name, command, short, example in (
+    ("doctor", doctor, "Say what is wrong here, and what to do.", "doctor --json"),
+    ("migrate", migrate, "Bring the schemas to this version.", "migrate --dry-run"),
+    ("outbox", outbox, "Show the events that wait.", "outbox --max-age 300 || page-somebody"),
+    ("reindex", reindex, "Build the search index anew.", "reindex --as admin@example.com"),
+    (
+        "export",
+        export_account,
+        "Write an account's data into a file.",
+        "export ann@example.com --to ann.jsonl",
+    ),
+    ("import", import_account, "Take in such a file.", "import ann.jsonl --dry-run"),
+    ("move", move, "Go to real servers, or back.", "move --from data --to env --dry-run"),
+):
+    app.command(name, short_help=short, epilog=f"Example: budget-manager {example}")(command)
 
 
 def main() -> None:

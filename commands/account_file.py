@@ -208,8 +208,9 @@ class AccountFile:
         faults: list[InputError] = []
         try:
             entity = self._body(kind).read(json.dumps(value).encode(), faults)
-        except (Problem, ValueError) as error:
-            self.blame(number, str(error) or "is not valid", "/value")
+        except (Problem, ValueError, RecursionError) as error:
+            words = "holds more than it may" if isinstance(error, RecursionError) else str(error)
+            self.blame(number, words or "is not valid", "/value")
             return None
         for fault in faults:
             self.blame(number, fault.message, f"/value{fault.pointer}")

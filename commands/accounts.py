@@ -21,8 +21,10 @@ _DELETIONS = {"user.deleted.v1", "budget.deleted.v1"}
 
 
 def export_account(
-    email: Annotated[str, typer.Argument(help="The account's address.")],
-    to: Annotated[Path, typer.Option("--to", help="The file to write; - is stdout.")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The account's address.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="The file to write; - is stdout.")
+    ],
     with_password_hash: Annotated[
         bool, typer.Option("--with-password-hash", help="So that the password goes on elsewhere.")
     ] = False,
@@ -52,7 +54,7 @@ def export_account(
 
 
 def import_account(
-    file: Annotated[Path, typer.Argument(help="What `export` wrote; - is stdin.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote; - is stdin.")],
     keep_role: Annotated[
         bool, typer.Option("--keep-role", help="Also make a staff account one of staff here.")
     ] = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import resource
 import shutil
@@ -101,7 +102,7 @@ def _folder(folder: Path) -> list[Finding]:
         text = "is open to every user of this machine, and holds everybody's data"
         findings.append(Finding(what, "warning", text, f"chmod 700 {folder}"))
     findings.append(_room(folder))
-    if (folder / UNFINISHED).exists() or (folder / MOVING).exists():
+    if (folder / UNFINISHED / "budget.db").exists() or (folder / MOVING).exists():
         text = "an unfinished move has begun here"
         findings.append(Finding("move", "wrong", text, "run that budget-manager move again"))
     elif (folder / MOVED).exists():
@@ -145,7 +146,7 @@ async def _ports(settings: Settings) -> list[Finding]:
 async def _ready(settings: Settings, pid: str) -> Finding:
     """What the running server says of itself."""
     what = f"server (pid {pid})"
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 # bound by the server, not here
+    host = _reached_at(settings.host)
     where = f"{host}:{settings.port}"
     try:
         async with asyncio.timeout(5):
@@ -161,6 +162,14 @@ async def _ready(settings: Settings, pid: str) -> Finding:
     status = answer[1].decode("ascii", "replace") if len(answer) > 1 else "no status"
     remedy = f"see its log, and http://{where}/health/ready"
     return Finding(what, "wrong", f"is not ready at {where} ({status})", remedy)
+
+
+def _reached_at(host: str) -> str:
+    """Where what listens on `host` is reached from this machine."""
+    try:
+        return "localhost" if ipaddress.ip_address(host).is_unspecified else host
+    except ValueError:
+        return host
 
 
 def _handles() -> Finding:

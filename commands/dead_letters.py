@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from app import Platform
     from runtime.ports import DeadLetter
 
-app = shell.group("Events that were given up: look at them, deliver them again.")
+app = shell.group("Events that were given up.")
 
 Consumer = Annotated[str | None, typer.Option("--consumer", help="Only this consumer's.")]
 # How often it is looked whether a replayed one is through.
 _LOOK = 0.1
 
 
-@app.command("list")
+@app.command("list", epilog="Example: budget-manager dead-letters list --consumer countExpenses")
 def list_letters(
     consumer: Consumer = None, data: shell.Data = None, as_json: shell.Json = False
 ) -> None:
@@ -54,8 +54,8 @@ def list_letters(
 
 @app.command("show")
 def show(
-    consumer: Annotated[str, typer.Argument(help="The consumer, as `list` names it.")],
-    event_id: Annotated[str, typer.Argument(help="The event's id.")],
+    consumer: Annotated[str, typer.Argument(metavar="CONSUMER", help="As `list` names it.")],
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="The event's id.")],
     data: shell.Data = None,
     as_json: shell.Json = False,
 ) -> None:
@@ -85,12 +85,14 @@ def show(
     shell.say(json.dumps(body, indent=2, ensure_ascii=False))
 
 
-@app.command("replay")
+@app.command("replay", epilog="Example: budget-manager dead-letters replay --all --yes")
 def replay(
     consumer: Annotated[
-        str | None, typer.Argument(help="The consumer, as `list` names it.")
+        str | None, typer.Argument(metavar="CONSUMER", help="As `list` names it.")
     ] = None,
-    event_id: Annotated[str | None, typer.Argument(help="The event's id.")] = None,
+    event_id: Annotated[
+        str | None, typer.Argument(metavar="EVENT_ID", help="The event's id.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     only: Consumer = None,
     wait: Annotated[

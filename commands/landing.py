@@ -25,7 +25,17 @@ UNFINISHED = "unfinished-move"
 # In the source folder while servers are being filled, and for good once they are.
 MOVING, MOVED = "moving.json", "moved.json"
 _DATABASE = "budget.db"
+_FIRST_OUT = {"jwt-secret", "mail", "search"}
 _IGNORED = {UNFINISHED, "budget.lock", "budget.stamp", "lost+found"}
+
+
+# The servers that keep entities; without any of them, a platform's truth is in its folder.
+_KEEPERS = ("MONGO_DB_URI", "POSTGRES_URL", "MYSQL_URL")
+
+
+def keepers(settings: Settings) -> list[str]:
+    """The variables of the servers that keep what is moved."""
+    return [name for name in settings.configured_backends() if name in _KEEPERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Ends:
                 f"both sides keep something in {to.data_dir}: "
                 "set DATA_DIR to another folder for what stays embedded"
             )
-        if not from_.configured_backends() and not (from_.data_dir / _DATABASE).exists():
+        if not keepers(from_) and not (from_.data_dir / _DATABASE).exists():
             shell.fail(f"there is no data in the folder {from_.data_dir}")
         return cls(_called(from_), _called(to), from_, to)
 
@@ -61,7 +71,7 @@ def _side_settings(end: str) -> Settings:
 
 
 def _called(settings: Settings) -> str:
-    servers = settings.configured_backends()
+    servers = keepers(settings)
     return f"the servers of {', '.join(servers)}" if servers else f"the folder {settings.data_dir}"
 
 
@@ -76,8 +86,8 @@ def landing(ends: Ends) -> Iterator[tuple[Settings, bool]]:
 
     from runtime.adapters.sqlite.folder import Folder
 
-    if ends.to.configured_backends():
-        yield ends.to, _unfinished(ends)
+    if keepers(ends.to):
+        yield ends.to, unfinished(ends)
         return
     need_free(ends)
     folder = ends.to.data_dir
@@ -95,9 +105,12 @@ def landing(ends: Ends) -> Iterator[tuple[Settings, bool]]:
 def need_free(ends: Ends) -> None:
     """Refuses a target folder that holds more than an unfinished copy."""
     folder = ends.to.data_dir
-    held = sorted({each.name for each in folder.iterdir()} - _IGNORED) if folder.exists() else []
+    held = {each.name for each in folder.iterdir()} - _IGNORED if folder.exists() else set()
+    if (folder / UNFINISHED / _DATABASE).exists():
+        # It was killed while this came out: it comes out again.
+        held -= _FIRST_OUT
     if held:
-        raise shell.Refused(f"{ends.target} is not empty: it has {', '.join(held[:5])}")
+        raise shell.Refused(f"{ends.target} is not empty: it has {', '.join(sorted(held)[:5])}")
 
 
 def _keep_secret(source: Settings, folder: Path) -> None:
@@ -114,7 +127,7 @@ def _keep_secret(source: Settings, folder: Path) -> None:
 
 def _secret_of(settings: Settings) -> bytes | None:
     """What a platform has signed with: a folder's own, or JWT_SECRET; None: it kept none."""
-    if not settings.configured_backends():
+    if not keepers(settings):
         try:
             return (settings.data_dir / "jwt-secret").read_bytes().strip()
         except FileNotFoundError:
@@ -124,19 +137,17 @@ def _secret_of(settings: Settings) -> bytes | None:
 
 def begin(ends: Ends) -> None:
     """Notes in the source folder that these servers are being filled: a second run may go on."""
-    if not ends.to.configured_backends():
-        return
-    if _secret_of(ends.from_) not in (None, ends.to.jwt_secret):
+    if ends.to.jwt_secret is not None and _secret_of(ends.from_) not in (None, ends.to.jwt_secret):
         shell.note(
             "JWT_SECRET is not the one that the source signs with: links that were mailed end, "
             "and people sign in again"
         )
-    if not ends.from_.configured_backends():
+    if keepers(ends.to) and not keepers(ends.from_):
         note = {"to": _fingerprint(ends.to)}
         (ends.from_.data_dir / MOVING).write_text(json.dumps(note), encoding="utf-8")
 
 
-def _unfinished(ends: Ends) -> bool:
+def unfinished(ends: Ends) -> bool:
     """Whether an earlier run began to fill these very servers from this folder."""
     try:
         note = json.loads((ends.from_.data_dir / MOVING).read_bytes())
@@ -148,8 +159,7 @@ def _unfinished(ends: Ends) -> bool:
 def _fingerprint(settings: Settings) -> str:
     """Names the servers without a user or a password."""
     parts = [
-        f"{name}={getattr(settings, name.lower()).rpartition('@')[2]}"
-        for name in settings.configured_backends()
+        f"{name}={getattr(settings, name.lower()).rpartition('@')[2]}" for name in keepers(settings)
     ]
     parts.append(str(settings.data_dir.resolve()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -157,7 +167,7 @@ def _fingerprint(settings: Settings) -> str:
 
 def finish(ends: Ends, to: Settings, report: dict[str, Any]) -> None:
     """Brings the copy to where it belongs, and leaves word in the source folder."""
-    if not ends.to.configured_backends():
+    if not keepers(ends.to):
         folder = ends.to.data_dir
         wal = to.data_dir / f"{_DATABASE}-wal"
         if wal.exists() and wal.stat().st_size:
@@ -172,7 +182,7 @@ def finish(ends: Ends, to: Settings, report: dict[str, Any]) -> None:
             each.rename(place)
         _sync(folder)
         shutil.rmtree(to.data_dir)
-    if not ends.from_.configured_backends():
+    if not keepers(ends.from_):
         word = {"to": ends.target, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         folder = ends.from_.data_dir
         (folder / MOVED).write_text(json.dumps(word | report), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands import shell
-from commands.landing import Ends, begin, finish, landing, need_free
+from commands.landing import Ends, begin, finish, keepers, landing, need_free, unfinished
 
 if TYPE_CHECKING:
     from app import Platform
@@ -92,7 +92,9 @@ async def _look(ends: Ends) -> dict[str, Any]:
     """What `move` would find, beside whatever runs; `blocked` is what would stop it."""
     from app import visit
     from commands.moving import Moved, tallied
-    from runtime.adapters.sqlite.folder import Folder, InUse
+    from runtime.adapters.sqlite import CannotOpen
+    from runtime.adapters.sqlite.checkup import served_by
+    from runtime.settings import SettingsError
 
     blocked: list[str] = []
 
@@ -106,15 +108,17 @@ async def _look(ends: Ends) -> dict[str, Any]:
         return await tallied(PlatformSide(ends.source, world), _oldest_key())
 
     found = await visit(ends.from_, look)
+    for settings, name in ((ends.from_, ends.source), (ends.to, ends.target)):
+        if (pid := served_by(settings.data_dir)) is not None:
+            blocked.append(f"another process (pid {pid}) serves from {name}")
     try:
         await _unserved(ends)
-        for settings in (ends.from_, ends.to):
-            if settings.data_dir.exists():
-                Folder(settings.data_dir).close()
-        if not ends.to.configured_backends():
+        if not keepers(ends.to):
             need_free(ends)
-    except (InUse, shell.Refused) as error:
-        blocked.append(str(error))
+        elif not unfinished(ends):
+            await visit(ends.to, lambda world: _need_empty(world, ends.target))
+    except (CannotOpen, SettingsError, shell.Refused) as refused:
+        blocked.append(str(refused))
     return found.as_json() | {"blocked": blocked}
 
 
@@ -166,7 +170,7 @@ async def _unserved(ends: Ends) -> None:
     import asyncio
 
     for settings, name in ((ends.from_, ends.source), (ends.to, ends.target)):
-        if settings.configured_backends() and settings.port:
+        if keepers(settings) and settings.port:
             try:
                 async with asyncio.timeout(2):
                     _, writer = await asyncio.open_connection(settings.host, settings.port)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 import stat
 from collections.abc import Callable
@@ -13,117 +11,19 @@ from typing import Any
 
 import pytest
 
-from generated.models import Role
+from tests.cli.account_files import (
+    SPENT,
+    Document,
+    exported,
+    furnished,
+    rewritten,
+    seen,
+    settled,
+)
 from tests.cli.calls import answered, beside
-from tests.rest.world import PASSWORD, Account, World
+from tests.rest.world import PASSWORD, World
 
 pytestmark = pytest.mark.anyio
-
-Document = dict[str, Any]
-SPENT = ("12.50", "7.25", "30.00")
-
-
-async def furnished(world: World) -> Account:
-    """Somebody who has one of everything, and shares another's budget."""
-    ann = await world.account(Role.MANAGER, address="ann@example.com")
-    ben = await world.account(address="ben@example.com")
-    home = await world.made(ann, "/budgets", {"name": "Home", "limit": "50.00"})
-    trips = await world.made(ben, "/budgets", {"name": "Trips", "limit": "900", "currency": "JPY"})
-    await world.made(
-        ben, f"/budgets/{trips['id']}/invitations", {"email": ann.email, "role": "editor"}
-    )
-    token = await world.mailed(ann.email)
-    await world.made(ann, "/invitations/accept", {"token": token})
-    for place, amount in enumerate(SPENT):
-        await world.made(
-            ann,
-            "/expenses",
-            {
-                "budgetId": home["id"],
-                "description": f"Lamp {place}",
-                "amount": amount,
-                "category": "House",
-                "externalId": f"x-{place}",
-                "tags": ["light"],
-            },
-        )
-    await world.made(
-        ann,
-        "/expenses",
-        {"budgetId": trips["id"], "description": "Ferry", "amount": "800", "category": "Travel"},
-    )
-    customer = await world.made(ann, "/customers", {"name": "Cy", "email": "cy@example.com"})
-    order = await world.made(
-        ann,
-        "/orders",
-        {
-            "customerId": customer["id"],
-            "lines": [{"product": "Desk", "quantity": 2, "unitPrice": "10.00"}],
-        },
-    )
-    for status in ("confirmed", "paid"):
-        await world.made(ann, f"/orders/{order['id']}/status", {"status": status})
-    row = await world.made(
-        ann, "/transactions", {"kind": "credit", "amount": "99.00", "description": "Pay"}
-    )
-    await world.made(ann, f"/transactions/{row['id']}/reversal")
-    await world.made(ann, f"/chat/{ann.id}/messages", {"text": "Hello"})
-    await world.made(ann, "/tasks", {"kind": "monthlyReport", "input": {}})
-    assert await world.platform.drained()
-    return ann
-
-
-async def seen(world: World, account: Account) -> Document:
-    """What the account sees of its own, but for versions."""
-    everything: Document = {}
-    for path in (
-        "/budgets?sort=%2Bname",
-        "/expenses",
-        "/orders",
-        "/transactions",
-        "/transactions/balance",
-        "/notifications",
-        f"/chat/{account.id}/messages",
-        "/tasks",
-    ):
-        answer = await world.send(account, "GET", path)
-        assert answer.is_success, answer.text
-        everything[path] = [
-            {name: value for name, value in item.items() if name not in ("version", "updatedAt")}
-            for item in answer.json()["items"]
-        ]
-    return everything
-
-
-async def settled(world: World) -> None:
-    """What a command wrote beside it has had its effect."""
-    async with asyncio.timeout(30):
-        while await world.platform.inspection.waiting():  # noqa: ASYNC110 # another process wrote
-            await asyncio.sleep(0.05)
-
-
-async def exported(world: World, account: Account, path: Path, *more: str) -> list[Document]:
-    """The documents of the account's file."""
-    done = await beside("export", account.email, "--to", str(path), *more, data=world.folder)
-    assert done.returncode == 0, done.stderr
-    return documents_in(path)
-
-
-def documents_in(path: Path) -> list[Document]:
-    """Its lines."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
-
-
-def rewritten(path: Path, documents: list[Document]) -> Path:
-    """A file of these, with right counts and checksum."""
-    *lines, end = documents
-    counts = dict.fromkeys(end["counts"], 0)
-    for document in lines[1:]:
-        counts[document["kind"]] = counts.get(document["kind"], 0) + 1
-    text = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    end = {"kind": "end", "counts": counts, "sha256": hashlib.sha256(text).hexdigest()}
-    path.write_bytes(text + json.dumps(end).encode() + b"\n")
-    return path
 
 
 @pytest.fixture
@@ -273,6 +173,21 @@ async def test_every_fault_is_told_with_its_line_and_nothing_is_taken(
         assert message in done.stderr
         assert "Traceback" not in done.stderr
     assert await elsewhere.platform.auth.caller_of(ann.email) is None
+
+
+async def test_what_the_file_says_was_spent_is_found_out_anew(
+    world: World, elsewhere: World, tmp_path: Path
+) -> None:
+    ann = await world.account()
+    await world.made(ann, "/budgets", {"name": "Home", "limit": "50.00"})
+    path = tmp_path / "ann.jsonl"
+    documents = await exported(world, ann, path, "--with-password-hash")
+    next(d for d in documents if d.get("kind") == "budget")["value"]["spent"] = "49.00"
+    forged = rewritten(tmp_path / "forged.jsonl", documents)
+    answered(await beside("import", str(forged), "--json", data=elsewhere.folder))
+    ann = await elsewhere.sign_in(ann.email)
+    (budget,) = (await elsewhere.send(ann, "GET", "/budgets")).json()["items"]
+    assert budget["spent"] == "0.00"
 
 
 async def test_what_is_another_accounts_here_is_refused(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.ids import TypeIds
+from tests.cli.account_files import Document, documents_in, rewritten, settled
 from tests.cli.calls import ROOT, answered, beside, environment
-from tests.cli.test_account_file import Document, documents_in, rewritten, settled
 from tests.rest.world import PASSWORD, Account, World
 
 pytestmark = pytest.mark.anyio

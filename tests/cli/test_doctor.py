@@ -151,6 +151,7 @@ async def test_dead_letters_and_moves_are_warned_of(folder: Path, ports: dict[st
     found = states(await examined(environ))
     assert (found["events"], found["move"]) == ("warning", "warning")
     (folder / "unfinished-move").mkdir()
+    (folder / "unfinished-move" / "budget.db").touch()
     assert states(await examined(environ))["move"] == "wrong"
 
 

@@ -168,3 +168,32 @@ async def test_a_move_that_was_killed_is_run_again(world: World, tmp_path: Path)
     async with opened(away) as copy, opened(world.folder) as source:
         assert await tallies(copy) == await tallies(source)
     await world.open()
+
+
+async def test_a_move_that_was_killed_while_the_copy_came_out_is_run_again(
+    world: World, tmp_path: Path
+) -> None:
+    await lived_in(world)
+    await world.close()
+    away = tmp_path / "away"
+    done = answered(await beside(*words(world.folder, away)))
+    # All but the database had come out.
+    (away / UNFINISHED).mkdir()
+    (away / "budget.db").rename(away / UNFINISHED / "budget.db")
+    assert answered(await beside(*words(world.folder, away)))["kinds"] == done["kinds"]
+    assert (away / "budget.db").exists()
+    assert not (away / UNFINISHED).exists()
+    await world.open()
+
+
+async def test_the_environment_without_servers_is_its_data_folder(
+    world: World, tmp_path: Path
+) -> None:
+    await lived_in(world)
+    await world.close()
+    away = tmp_path / "away"
+    words_ = ("move", "--from", str(world.folder), "--to", "env", "--yes", "--json")
+    there = answered(await beside(*words_, data=away))
+    back = ("move", "--from", "env", "--to", str(tmp_path / "back"), "--yes", "--json")
+    assert answered(await beside(*back, data=away))["kinds"] == there["kinds"]
+    await world.open()
