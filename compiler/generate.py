@@ -11,6 +11,7 @@ from compiler.emit import (
     errors,
     events,
     graphql,
+    graphql_examples,
     grpc,
     index,
     inputs,
@@ -50,6 +51,7 @@ _EMITTERS = (
     documents,
     index,
     graphql,
+    graphql_examples,
     websocket,
 )
 

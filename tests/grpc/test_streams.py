@@ -303,7 +303,9 @@ async def test_who_cancels_leaves_nothing_behind(stage: Stage, step: int) -> Non
         await asyncio.sleep(0.01)
     assert len(asyncio.all_tasks()) <= before, tasks()
     gc.collect()
-    assert not list(stage.platform.fanout._channels)
+    fanout = stage.platform.fanout
+    assert isinstance(fanout, LocalFanout)
+    assert not list(fanout._channels)
 
 
 async def test_a_reader_that_does_not_read_costs_no_memory(stage: Stage) -> None:

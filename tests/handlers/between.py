@@ -155,3 +155,7 @@ class Nobody:
     async def redeem(self, ticket: str) -> Caller:
         """The same."""
         raise Unauthenticated(ticket)
+
+    async def resume(self, session_id: str) -> Caller:
+        """The same."""
+        raise Unauthenticated(session_id)

@@ -44,6 +44,10 @@ class Tokens:
         """There are no tickets."""
         raise Unauthenticated("It is not valid.")
 
+    async def resume(self, session_id: str) -> Caller:
+        """There are no sessions."""
+        raise Unauthenticated("It is not valid.")
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[OwnServer]:
@@ -71,6 +75,7 @@ def gates(lines: list[Line]) -> list[Gate]:
             handlers={"login": _login},
             levels={},
             ranks={},
+            watches={},
             stores={},
             results={},
             identities=Tokens(),

@@ -19,8 +19,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 OURS = {"apart", "app", "backends", "bench", "cli", "codegen", "commands", "compiler", "generated"}
 OURS |= {"handlers", "migrations", "runtime", "tests", "upkeep"}
 # A server has the project's dependencies; where it is compiled, the extra `compiler` too.
-SERVER = ("apart", "app", "backends", "cli", "commands", "generated", "handlers", "migrations")
-SERVER += ("runtime", "upkeep")
+SERVER = (
+    *("apart", "app", "backends", "cli", "commands", "generated", "handlers", "migrations"),
+    *("runtime", "upkeep"),
+)
 COMPILER = ("codegen", "compiler")
 # Parts of another distribution that are its public interface.
 PART_OF = {"pydantic_core": "pydantic"}
