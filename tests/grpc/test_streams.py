@@ -15,6 +15,7 @@ import pytest
 
 from generated.grpc import budget_pb2 as pb
 from generated.models import Role
+from runtime.adapters.fanout import LocalFanout
 from tests.grpc.stage import Stage, code
 from tests.grpc.test_rpcs import budget_of
 from tests.rest.world import Account
