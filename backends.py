@@ -292,15 +292,16 @@ class Backends:
         line = await Line.open(self._settings.redis_url)
         self._stack.push_async_callback(line.close)
         self.health.append(line)
-        fanout = RedisFanout(line)
+        prefix = f"{self._settings.namespace}budget:"
+        fanout = RedisFanout(line, prefix=prefix)
         self._stack.push_async_callback(fanout.aclose)
         self.fanout = fanout
-        self.limits = RedisLimits(line, limiter)
+        self.limits = RedisLimits(line, limiter, prefix=prefix)
         for service in _CACHED:
             # An embedded store is one process's, and remembers by itself.
             if service in self.stores and self._served(service):
                 tables = [table for table in TABLES if table.service == service]
-                cached = CachedStore(self.stores[service], line, fanout, tables)
+                cached = CachedStore(self.stores[service], line, fanout, tables, prefix=prefix)
                 self._stack.push_async_callback(cached.close)
                 self.stores[service] = cached
 
@@ -308,18 +309,23 @@ class Backends:
         from generated.brokers import QUEUES, TOPICS
 
         buses: dict[str, Bus] = {}
+        space = self._settings.namespace
         if self._settings.kafka_broker is not None:
             from generated.kafka import WIRING
             from runtime.adapters.kafka import KafkaBus
 
-            kafka = await KafkaBus.open(self._settings.kafka_broker, WIRING, clock=self.clock)
+            kafka = await KafkaBus.open(
+                self._settings.kafka_broker, WIRING, clock=self.clock, prefix=space
+            )
             self.health.append(kafka)
             buses |= dict.fromkeys(TOPICS, kafka)
         if self._settings.rabbitmq_url is not None:
             from generated.rabbitmq import WIRING as QUEUED
             from runtime.adapters.rabbitmq import RabbitmqBus
 
-            rabbitmq = await RabbitmqBus.open(self._settings.rabbitmq_url, QUEUED, clock=self.clock)
+            rabbitmq = await RabbitmqBus.open(
+                self._settings.rabbitmq_url, QUEUED, clock=self.clock, prefix=space
+            )
             self.health.append(rabbitmq)
             buses |= dict.fromkeys(QUEUES, rabbitmq)
         if self.database is not None:
@@ -335,7 +341,12 @@ class Backends:
             from generated.index import ExpenseIndex
             from runtime.adapters.elasticsearch import ElasticIndex
 
-            index = await ElasticIndex.open(url, ExpenseIndex, today=self.clock.today)
+            index = await ElasticIndex.open(
+                url,
+                ExpenseIndex,
+                name=f"{self._settings.namespace}budget-expenses",
+                today=self.clock.today,
+            )
             self._stack.push_async_callback(index.close)
             self.health.append(index)
             self.index = index

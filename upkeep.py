@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from runtime.adapters.clock import SystemClock
@@ -9,6 +10,8 @@ from runtime.diagnosis import CannotMigrate, Finding, Migration, ServerCheck
 from runtime.ids import TypeIds
 from runtime.settings import SettingsError
 
+# Seconds that a server may take to answer.
+_WITHIN = 5.0
 _REMEDY = "run budget-manager migrate"
 
 
@@ -90,27 +93,52 @@ def _opened(variable: str, open_it: Callable[[str], Awaitable[None]]) -> ServerC
 async def _open_redis(url: str) -> None:
     from runtime.adapters.redis import Line
 
-    await (await Line.open(url, within=5.0)).close()
+    await (await Line.open(url, within=_WITHIN)).close()
 
 
 async def _open_kafka(servers: str) -> None:
-    from generated.kafka import WIRING
-    from runtime.adapters.kafka import KafkaBus
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
 
-    await (await KafkaBus.open(servers, WIRING, clock=SystemClock())).stop()
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5000)
+    try:
+        async with asyncio.timeout(_WITHIN):
+            await admin.start()
+            await admin.list_topics()
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise SettingsError([f"KAFKA_BROKER: does not answer ({type(error).__name__})"]) from None
+    finally:
+        await admin.close()
 
 
 async def _open_rabbitmq(url: str) -> None:
-    from generated.rabbitmq import WIRING
-    from runtime.adapters.rabbitmq import RabbitmqBus
+    from aio_pika import connect
+    from aio_pika.exceptions import AMQPError
 
-    await (await RabbitmqBus.open(url, WIRING, clock=SystemClock())).stop()
+    try:
+        async with asyncio.timeout(_WITHIN):
+            await (await connect(url)).close()
+    except (AMQPError, OSError, TimeoutError) as error:
+        raise SettingsError([f"RABBITMQ_URL: does not answer ({type(error).__name__})"]) from None
+
+
+async def _open_elasticsearch(url: str) -> None:
+    from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+
+    elastic = AsyncElasticsearch(url, request_timeout=_WITHIN)
+    try:
+        await elastic.info()
+    except (ApiError, TransportError) as error:
+        fault = f"ELASTIC_SEARCH_URL: does not answer ({type(error).__name__})"
+        raise SettingsError([fault]) from None
+    finally:
+        await elastic.close()
 
 
 async def _open_smtp(url: str) -> None:
     from runtime.adapters.smtp import SmtpMailer
 
-    await SmtpMailer.open(url, "doctor@localhost", SystemClock(), within=5.0)
+    await SmtpMailer.open(url, "doctor@localhost", SystemClock(), within=_WITHIN)
 
 
 SERVER_CHECKS: dict[str, ServerCheck] = {
@@ -118,5 +146,6 @@ SERVER_CHECKS: dict[str, ServerCheck] = {
     "REDIS_URL": _opened("REDIS_URL", _open_redis),
     "KAFKA_BROKER": _opened("KAFKA_BROKER", _open_kafka),
     "RABBITMQ_URL": _opened("RABBITMQ_URL", _open_rabbitmq),
+    "ELASTIC_SEARCH_URL": _opened("ELASTIC_SEARCH_URL", _open_elasticsearch),
     "SMTP_URL": _opened("SMTP_URL", _open_smtp),
 }

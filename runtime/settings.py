@@ -66,6 +66,7 @@ class Settings:
     graphql_documents: Path | None = None
     graphql_only_documents: bool = False
     mail_from: str = "budget-manager@localhost"
+    namespace: str = ""
     mongo_db_uri: str | None = field(default=None, repr=False)
     postgres_url: str | None = field(default=None, repr=False)
     mysql_url: str | None = field(default=None, repr=False)
@@ -125,6 +126,7 @@ class Settings:
                 "GRAPHQL_ONLY_DOCUMENTS", variables.read_switch, cls.graphql_only_documents
             ),
             mail_from=get("MAIL_FROM", variables.read_mail_address, cls.mail_from),
+            namespace=get("NAMESPACE", variables.read_namespace, cls.namespace),
             mongo_db_uri=get("MONGO_DB_URI", variables.read_url("mongodb", "mongodb+srv"), None),
             postgres_url=get("POSTGRES_URL", variables.read_url("postgresql", "postgres"), None),
             mysql_url=get("MYSQL_URL", variables.read_url("mysql"), None),

@@ -211,6 +211,13 @@ def read_target(text: str) -> str:
     return text
 
 
+def read_namespace(text: str) -> str:
+    """What is put before the names of topics, queues, keys and indexes."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,29}", text):
+        raise FaultyVariable("must be up to 30 of a-z, 0-9 and -, a letter first")
+    return text
+
+
 def read_brokers(text: str) -> str:
     """Kafka's bootstrap servers."""
     for part in text.split(","):

@@ -94,6 +94,7 @@ def test_all_faults_are_listed_at_once_and_none_quotes_its_value() -> None:
         "GRAPHQL_INTROSPECTION": "hunter2",
         "GRAPHQL_ONLY_DOCUMENTS": "hunter2",
         "MAIL_FROM": "hunter2",
+        "NAMESPACE": "hunter2/",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://hunter2",
         **dict.fromkeys(BACKENDS, "hunter2://u:hunter2@localhost"),
         **{name: "hunter2:hunter2" for name in VARIABLES if name.endswith("_SERVICE")},
