@@ -123,12 +123,15 @@ async def _open_rabbitmq(url: str) -> None:
 
 
 async def _open_elasticsearch(url: str) -> None:
-    from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+    from elasticsearch import ApiError, TransportError
 
-    elastic = AsyncElasticsearch(url, request_timeout=_WITHIN)
+    from runtime.adapters.elasticsearch.client import client
+
+    elastic = client(url)
     try:
-        await elastic.info()
-    except (ApiError, TransportError) as error:
+        async with asyncio.timeout(_WITHIN):
+            await elastic.info()
+    except (ApiError, TransportError, TimeoutError) as error:
         fault = f"ELASTIC_SEARCH_URL: does not answer ({type(error).__name__})"
         raise SettingsError([fault]) from None
     finally:

@@ -26,6 +26,8 @@ PROGRAMS = {
     "node": (("node",), ("npm",)),
     "browser": (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)),
 }
+# Servers that tests start listen for gRPC on any port: two workers run side by side.
+os.environ.setdefault("GRPC_PORT", "0")
 IN_CI = os.environ.get("CI") == "true"
 _GIVEN = {name: os.environ[name] for name in SERVERS.values() if os.environ.get(name)}
 
