@@ -54,6 +54,7 @@ def main_options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (PORT; 3000).")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of gRPC (GRPC_PORT; 50051).")] = None,
     data: Data = None,
     interpreted: Annotated[
         bool, typer.Option(help="Let connexion interpret specs/: edit a spec, restart.")
@@ -69,7 +70,7 @@ def serve(
     from runtime.serve import PortTaken, lean_heap
     from runtime.settings import SettingsError
 
-    settings = settings_of(data, host, port)
+    settings = settings_of(data, host, port, grpc_port)
     lean_heap()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

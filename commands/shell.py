@@ -40,6 +40,7 @@ def settings_of(
     data: Path | None = None,
     host: str | None = None,
     port: int | None = None,
+    grpc_port: int | None = None,
     *,
     embedded: bool = False,
 ) -> Settings:
@@ -50,7 +51,7 @@ def settings_of(
     from runtime.settings import BACKENDS, Settings, SettingsError
 
     environ = dict(os.environ)
-    given = {"DATA_DIR": data, "HOST": host, "PORT": port}
+    given = {"DATA_DIR": data, "HOST": host, "PORT": port, "GRPC_PORT": grpc_port}
     environ |= {name: str(value) for name, value in given.items() if value is not None}
     if embedded:
         environ = {name: value for name, value in environ.items() if name not in BACKENDS}

@@ -132,6 +132,11 @@ class Gate:
     async def admit(self, call: Call) -> None:
         """Identity, rate limit, scope. Raises the refusal; fills `call.caller` and `call.rate`."""
         CURRENT.set(call.traceparent)
+        if call.inside:
+            # In one process it would not come by here. Without a token its caller is named already.
+            if call.token is not None:
+                call.caller = self._known.get(call.token) or await self._identified(call)
+            return
         operation = call.operation
         if not operation.public:
             token = call.token

@@ -126,10 +126,11 @@ def assemble(kind: type[M], values: dict[str, Any]) -> M:
 class Entity(Model):
     """A value with an identity that a store keeps. Generated storage codecs know its columns.
 
-    `wire` holds its JSON once it was written (runtime/encode.py): a cached entity is encoded once.
+    `wire` holds its JSON once it was written (runtime/encode.py), `packed` its message
+    (runtime/grpc/methods.py): a cached entity is encoded once.
     """
 
-    __slots__ = ("wire",)
+    __slots__ = ("packed", "wire")
 
     id: str
     version: int
