@@ -155,7 +155,7 @@ class Intake:
             self._numbers += 1
             seq = None if record.again else self._numbers
             parcel = Parcel(letter, seq, attempts, doubtful=record.doubtful, record=record)
-            if due > milliseconds(self._clock.now()):
+            if due and due > milliseconds(self._clock.now()):
                 heapq.heappush(self._due, _Waiting(due, self._numbers, lanes, parcel))
                 self._set_timer()
             else:
