@@ -35,7 +35,7 @@ from generated.models import (
 )
 from generated.rows import SQL_TABLES
 from runtime.adapters import mysql, postgres
-from runtime.adapters.sql import PATIENCE, SqlDatabase, SqlStore
+from runtime.adapters.sql import SqlDatabase, SqlStore
 from runtime.adapters.sql.engine import engine
 from runtime.ids import TypeIds
 from runtime.model import assemble
@@ -112,7 +112,7 @@ class Subject:
     """One server and the kind that is kept there."""
 
     variable: str
-    driver: Callable[..., Any]
+    opened: Callable[..., Awaitable[SqlDatabase]]
     dialect: Any
     service: str
     kind: Any
@@ -124,7 +124,7 @@ class Subject:
 SUBJECTS = (
     Subject(
         "POSTGRES_URL",
-        postgres.PostgresDriver,
+        postgres.open_database,
         postgres.DIALECT,
         "transaction",
         Transaction,
@@ -134,7 +134,7 @@ SUBJECTS = (
     ),
     Subject(
         "MYSQL_URL",
-        mysql.MysqlDriver,
+        mysql.open_database,
         mysql.DIALECT,
         "notification",
         NotificationRecord,
@@ -227,12 +227,7 @@ def mapped(
 async def compare(subject: Subject, url: str) -> None:
     """Prints a line an operation."""
     await migrations.migrate(url)
-    database = await SqlDatabase.open(
-        subject.driver(url, patience=PATIENCE),
-        subject.dialect,
-        variable=subject.variable,
-        revision=migrations.head(subject.dialect.name),
-    )
+    database = await subject.opened(url, revision=migrations.head(subject.dialect.name))
     store = SqlStore(database, SQL_TABLES, subject.service)
     entities = [subject.make(number) for number in range(ROWS)]
     for at in range(0, ROWS, 500):

@@ -86,6 +86,21 @@ async def test_a_nul_is_in_no_text(server: Server) -> None:
         assert (await server.store.page(Pot, Query((Where("owner_id", "eq", id),)))).items == []
 
 
+async def test_an_impossible_id_spoils_nobody_elses_answer(server: Server) -> None:
+    store = server.store
+    await store.commit(Insert(tally("usr_ann")), Insert(tally("usr_ämil")), Seen("c", "evt_1"))
+    ann = tally("usr_ann")
+    ids = ("usr_ann", "usr_ann\0", "\ud800", "usr_ämil", "usr_ann")
+    found = await asyncio.gather(*[store.get(Tally, id) for id in ids], return_exceptions=True)
+    assert [found[0], found[1], found[3], found[4]] == [ann, None, tally("usr_ämil"), ann]
+    assert isinstance(found[2], ValueError)
+    assert await store.get_many(Tally, ["usr_ann", "\0"]) == {"usr_ann": ann}
+    assert await store.seen("c", ["evt_1", "evt\0"]) == {"evt_1"}
+    for values in (("usr_ann", "\0"), ("usr_ann", "\0", "x")):
+        page = await store.page(Tally, Query((Where("id", "in", values),), (("id", False),)))
+        assert page.items == [ann]
+
+
 # --- reads ----------------------------------------------------------------------------------------
 
 

@@ -140,8 +140,13 @@ class PostgresConnection:
             # A record is read by place, as a row is.
             return await self._connection.fetch(sql, *row)  # type: ignore[return-value] # see above
         except asyncpg.CharacterNotInRepertoireError:
-            # No text here holds a NUL, so nothing is like one that does.
-            return ()
+            # No text here holds a NUL: nothing is like one that does, and no list has need of it.
+            if any(type(value) is str and "\0" in value for value in row):
+                return ()
+            lists = [_without_nul(value) if type(value) is list else value for value in row]
+            if lists == list(row):
+                raise ValueError("a value does not fit its column") from None
+            return await self.fetch(sql, lists)
         except Exception as error:
             raise _meaning(error) from error
 
@@ -297,6 +302,10 @@ def _composed(plan: Plan, steps: Sequence[Step]) -> str:
 
 def _shifted(sql: str, by: int) -> str:
     return _PLACE.sub(lambda match: f"${int(match[1]) + by}", sql) if by else sql
+
+
+def _without_nul(values: list[Any]) -> list[Any]:
+    return [value for value in values if type(value) is not str or "\0" not in value]
 
 
 # Classes of SQLSTATE: the connection, the server's means, its operator, its system, its own fault.

@@ -1,8 +1,8 @@
 """Stores on SQL servers: one compiler of statements, two drivers (postgres/, mysql/).
 
-    database = await SqlDatabase.open(PostgresDriver(url, patience=PATIENCE), DIALECT, …)
+    database = await postgres.open_database(url, revision=migrations.head("postgresql"))
     store = SqlStore(database, SQL_TABLES, "transaction")
-    relay = Relay({"transaction": store.outbox}, bus.publish)
+    relay = Relay({"transaction": store.outbox}, bus.publish, clock)
 
 Several processes work on one database side by side. Nothing is cached: what one commits, the others
 read. Declared tables and migrations are in schema.py and migrations/, which the hot path never

@@ -61,6 +61,9 @@ class SqlStore:
 
     async def get(self, kind: type[E], id: str) -> E | None:
         """One entity, or None. Raises Unavailable."""
+        if not id.isascii():
+            # None of ours, and maybe no text at all: it must not spoil the others' statement.
+            return (await self.get_many(kind, (id,))).get(id)
         gets: Together[str, E] = self._gets[kind]
         return await gets.get(id)
 
