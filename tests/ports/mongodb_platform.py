@@ -48,7 +48,7 @@ class MongoPlatform:
             self._embedded,
             first_delay=0.01,
             longest_delay=0.05,
-            patience=0.5,
+            patience=2.0,
             stop_within=0.2,
         )
         self.bus = Relayed(self._inner, self.outbox)

@@ -164,6 +164,24 @@ async def test_a_document_holds_a_bounded_number_of_events(mongo: MongoPlatform)
     assert await documents(mongo, "pot__events") == []
 
 
+async def test_the_events_of_a_large_commit_are_spread(mongo: MongoPlatform) -> None:
+    """An import is one commit: each event stands in its subject's document, others in their own."""
+    pots = [pot() for _ in range(150)]
+    events = [Emit(PotOpened(entity.id, "usr_ann")) for entity in pots]
+    more = [Emit(PotOpened(f"x{number}", "usr_ann")) for number in range(200)]
+    await mongo.store.commit(*[Insert(entity) for entity in pots], *events, *more)
+    held = [len(document["outbox"]) for document in await documents(mongo, "pots")]
+    assert sorted(held) == [1] * 149 + [MOST_EVENTS]
+    apart = [len(document["outbox"]) for document in await documents(mongo, "pot__events")]
+    assert max(apart) <= MOST_EVENTS
+    taken = []
+    while some := await mongo.outbox.take(100):
+        taken += [envelope.subject for envelope in some]
+        await mongo.outbox.clear(some)
+    assert taken == [change.event.envelope("", "").subject for change in (*events, *more)]
+    assert await documents(mongo, "pot__events") == []
+
+
 async def test_of_writers_in_two_processes_exactly_one_wins(
     mongo: MongoPlatform, second: MongoStore
 ) -> None:

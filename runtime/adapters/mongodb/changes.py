@@ -15,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 
 from runtime.adapters.mongodb.database import MAJORITY, MongoDatabase
 from runtime.adapters.mongodb.ledgers import Ledgers, answer_kept, mark_id
-from runtime.adapters.mongodb.shelf import FULL, GONE, Shelf, duplicate_key
+from runtime.adapters.mongodb.shelf import FULL, GONE, MOST_EVENTS, Shelf, duplicate_key
 from runtime.document import Document
 from runtime.model import Entity
 from runtime.ports import AlreadySeen, Conflict, KeyTaken, Remember, Seen
@@ -78,12 +78,16 @@ class Write:
         if self.entries:
             full = {**self.stored, FULL: {"$exists": True}}
             if await self.shelf.bucket.find_one(full, {"_id": 1}, session=session):
-                raise Full
+                raise Full(self)
         raise Conflict(self.shelf.name, self.entity.id)
 
 
 class Full(Exception):
-    """The document that was to hold the events has too many of them."""
+    """The document that was to hold events has too many of them."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__()
+        self.write = write
 
 
 class Several(Exception):
@@ -114,11 +118,20 @@ class Commit:
         self._merged = False
 
     def place(self) -> None:
-        """Puts the events where they go: into the first entity's document."""
-        if self.entries and self.writes:
-            self.writes[0].entries = self.entries
-        elif self.entries:
-            self._apart.append(self.entries)
+        """Puts each event into the document of its subject, or else of the first entity; where that
+        would be too many, or there is none, into one of their own.
+        """
+        writes = {write.entity.id: write for write in reversed(self.writes)}
+        apart: list[Document] = []
+        for event in self.entries:
+            first = self.writes[0] if self.writes else None
+            write = writes.get(event["subject"], first)
+            if write is not None and len(write.entries) < MOST_EVENTS:
+                write.entries.append(event)
+            else:
+                apart.append(event)
+        for at in range(0, len(apart), MOST_EVENTS):
+            self._apart.append(apart[at : at + MOST_EVENTS])
 
     def merged(self, others: Iterable[Commit]) -> Commit:
         """This one and others as one, which raises Several where any of them is refused."""
@@ -154,8 +167,8 @@ class Commit:
         else:
             try:
                 await self._one(self.writes[0])
-            except Full:
-                self._set_apart()
+            except Full as full:
+                self._set_apart(full.write)
                 await self._transaction()
 
     # --- one document -----------------------------------------------------------------------------
@@ -205,8 +218,8 @@ class Commit:
                         await session.with_transaction(
                             self._attempt, _SNAPSHOT, MAJORITY, ReadPreference.PRIMARY
                         )
-                except Full:
-                    self._set_apart()
+                except Full as full:
+                    self._set_apart(full.write)
                 except _Revive:
                     self._reviving = True
                 except Several:
@@ -275,10 +288,10 @@ class Commit:
             raise Several
         await writes[0].refuse(session)
 
-    def _set_apart(self) -> None:
-        """The events get a document of their own."""
-        self._apart.append(self.writes[0].entries)
-        self.writes[0].entries = []
+    def _set_apart(self, write: Write) -> None:
+        """Its events get a document of their own."""
+        self._apart.append(write.entries)
+        write.entries = []
 
 
 async def insert_all(writes: list[Write]) -> dict[int, DuplicateKeyError]:

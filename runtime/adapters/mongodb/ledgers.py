@@ -39,7 +39,7 @@ def mark_id(seen: Seen) -> str:
 
 def answer_id(caller: str, key: str) -> str:
     """The id of an idempotency key's record: no two pairs have the same."""
-    return f"{len(caller)}:{caller}{key}"
+    return f"{len(str(caller))}:{caller}{key}"
 
 
 def entry(envelope: Envelope) -> Document:

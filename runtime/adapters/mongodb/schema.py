@@ -49,7 +49,9 @@ async def migrate(
 async def drift(
     database: MongoDatabase, documents: Sequence[type[Document]], services: Iterable[str]
 ) -> list[str]:
-    """What `migrate` would have to do, a line an index: missing, another, or not declared."""
+    """A line an index that is missing, or another than declared; and each unique one that is not
+    declared, as it refuses what the contract allows. Others, such as an operator's own, may stay.
+    """
     await declare(database, documents)
     wanted = [
         (database.bucket(str(settings.name)), [field.index for field in settings.indexes])
@@ -68,8 +70,8 @@ async def drift(
                 found.append(f"{bucket.name}: index {name} is another")
         found += [
             f"{bucket.name}: index {name} is not declared"
-            for name in there
-            if name not in declared and name != "_id_"
+            for name, index in there.items()
+            if name not in declared and name != "_id_" and index.get("unique")
         ]
     return found
 

@@ -8,13 +8,16 @@ reads the events in order reads the number first: all that those up to it depend
 
 from __future__ import annotations
 
+import contextlib
+
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from runtime.adapters.mongodb.database import Bucket, MongoDatabase
 
 # The one document of the collection: the number, and who relays (outbox.py).
 RELAY = "relay"
+_ATTEMPTS = 5
 
 
 def relay_bucket(database: MongoDatabase, service: str) -> Bucket:
@@ -30,19 +33,17 @@ class Numbers:
 
     async def reserve(self, count: int) -> int:
         """The first of `count` numbers. Raises PyMongoError."""
-        try:
-            return await self._increment(count)
-        except DuplicateKeyError:
-            # Another process made the document at the same time.
-            return await self._increment(count)
-
-    async def _increment(self, by: int) -> int:
-        found = await self._bucket.find_one_and_update(
-            {"_id": RELAY},
-            {"$inc": {"number": by}},
-            {"number": 1},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        assert found is not None  # noqa: S101 # an upsert answers what it made
-        return int(found["number"]) - by + 1
+        for _ in range(_ATTEMPTS):
+            # Several make the document at the same time, and one of them does: the others meet it,
+            # or are answered nothing.
+            with contextlib.suppress(DuplicateKeyError):
+                found = await self._bucket.find_one_and_update(
+                    {"_id": RELAY},
+                    {"$inc": {"number": count}},
+                    {"number": 1},
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                )
+                if found is not None:
+                    return int(found["number"]) - count + 1
+        raise OperationFailure("no number was given")

@@ -15,7 +15,7 @@ E = TypeVar("E", bound=Entity)
 
 # A tombstone, which holds a deleted entity's last events, has no version and nothing else.
 GONE = {"$exists": False}
-# Events in one document: each write copies the document, so more than these go elsewhere.
+# Events in one document: each write copies the document, so one with so many takes no more.
 MOST_EVENTS = 64
 FULL = f"outbox.{MOST_EVENTS - 1}"
 
