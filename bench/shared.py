@@ -28,7 +28,7 @@ from runtime.adapters.elasticsearch import ElasticIndex
 from runtime.adapters.redis import CachedStore, Line, RedisFanout, RedisLimits
 from runtime.adapters.sqlite import Database, SqliteStore
 from runtime.operation import RateRule
-from runtime.ports import Insert, SearchDocument, SearchQuery
+from runtime.ports import Insert, SearchDocument, SearchQuery, Store, Update
 from runtime.ratelimit import Limiter
 
 _ROUNDS = 5
@@ -113,6 +113,16 @@ async def _redis(url: str, folder: Path) -> None:
             lambda: cached.get_many(BudgetRecord, [one() for _ in range(20)]), 3200, _TASKS
         ),
     )
+    latest = {each.id: each for each in budgets}
+
+    async def update(through: Store) -> None:
+        entity = latest[one()]
+        after = entity.but(version=entity.version + 1)
+        await through.commit(Update(after))
+        latest[after.id] = after
+
+    _say("update, store alone, 32 tasks", await _cost(partial(update, store), 3200, _TASKS))
+    _say("update, with the cache, 32 tasks", await _cost(partial(update, cached), 3200, _TASKS))
     rule = RateRule("bench", 10**9, 60)
     limits, local = RedisLimits(line, Limiter(), prefix=prefix), Limiter()
     for tasks in (1, _TASKS):

@@ -35,6 +35,7 @@ from runtime.problem import (
     Unauthenticated,
 )
 from runtime.ratelimit import Limiter, Verdict, address_key
+from runtime.reads import READS, Reads
 from runtime.trace import CURRENT
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
@@ -238,6 +239,8 @@ class Gate:
                 chain = idempotency.gone(chain)
         if "account" in operation.rate.by:
             chain = self._counted(chain)
+        if self._shared is not None:
+            chain = _reading_once(chain)
         return chain
 
     def watching(
@@ -299,6 +302,21 @@ class Gate:
                 call.level = level
 
         return check
+
+
+def _reading_once(following: Chain) -> Chain:
+    """What the call reads of a cache that processes share, it reads once."""
+
+    async def reading_once(call: Call, arguments: Arguments) -> Any:
+        reads = Reads()
+        READS.set(reads)
+        try:
+            return await following(call, arguments)
+        finally:
+            reads.close()
+            READS.set(None)
+
+    return reading_once
 
 
 def _keys(call: Call, caller: Caller) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextvars import Context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from runtime.adapters.sqlite import SqliteStore
 from runtime.model import Entity
 from runtime.ports import Change, Conflict, Delete, Insert, Update
 from runtime.problem import Unavailable
+from runtime.reads import READS, Reads
 from tests.ports import redis_server
 from tests.ports.platforms import Embedded, until
 from tests.ports.redis_server import OwnServer
@@ -206,6 +209,40 @@ async def test_a_writer_that_is_killed_in_a_commit_leaves_nothing_old(
         found = await cache.get(Pot, first.id)
         assert found is not None
         assert found.name == "second"
+
+
+async def test_a_call_asks_once_until_it_commits_or_has_taken_long(
+    caches: list[CachedStore], lines: list[Line]
+) -> None:
+    first = pot()
+    await caches[0].commit(Insert(first))
+    await caches[0].get(Pot, first.id)
+
+    async def asked() -> int:
+        found = re.search(rb"cmdstat_mget:calls=(\d+)", await lines[1].call("INFO", "commandstats"))
+        assert found
+        return int(found[1])
+
+    reads = Reads()
+    READS.set(reads)
+    before = await asked()
+    assert [await caches[0].get(Pot, first.id) for _ in range(3)] == [first] * 3
+    assert await asked() == before + 1
+    # Another process writes; a commit of ours is refused, and then the call sees why.
+    second = renamed(first, "second")
+    await asyncio.create_task(caches[1].commit(Update(second)), context=Context())
+    with pytest.raises(Conflict):
+        await caches[0].commit(Update(renamed(first, "mine")))
+    assert await caches[0].get(Pot, first.id) == second
+    third = renamed(second, "third")
+    await caches[0].commit(Update(third))
+    assert await caches[0].get(Pot, first.id) == third
+    # What runs on after the call, or for long, is told of the next write.
+    reads.close()
+    fourth = renamed(third, "fourth")
+    await asyncio.create_task(caches[1].commit(Update(fourth)), context=Context())
+    assert await caches[0].get(Pot, first.id) == fourth
+    READS.set(None)
 
 
 async def test_with_redis_gone_the_store_answers_and_afterwards_nothing_is_old(

@@ -21,6 +21,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
@@ -38,6 +39,7 @@ from runtime.ports import (
     Store,
     Update,
 )
+from runtime.reads import READS
 from runtime.table import Table
 
 E = TypeVar("E", bound=Entity)
@@ -97,7 +99,7 @@ class CachedStore:
         self._shelves: dict[type[Entity], CacheShelf[Any]] = {
             table.kind: CacheShelf(table, prefix, cached, trust) for table in tables
         }
-        self._wanted: dict[str, asyncio.Future[bytes | None]] = {}
+        self._wanted: dict[str, list[asyncio.Future[bytes | None]]] = {}
         self._unsaid: OrderedDict[str, int] = OrderedDict()
         line.on_back(self._make_good)
         self._following: asyncio.Task[None] | None = None
@@ -120,13 +122,24 @@ class CachedStore:
         entity = shelf.trusted(id)
         if entity is not None:
             return entity
+        reads = READS.get()
+        if reads is not None and reads.until > monotonic():
+            known: E | None = reads.known.get((kind, id))
+            if known is not None:
+                return known
+        else:
+            reads = None
         try:
             kept = await self._ask(shelf.key(id))
         except (Gone, ResponseError):
             return await self._store.get(kind, id)
         entity = shelf.decoded(id, kept)
-        if entity is not None or kept is not None:
-            return entity or await self._store.get(kind, id)
+        if entity is not None:
+            if reads is not None:
+                reads.known[kind, id] = entity
+            return entity
+        if kept is not None:
+            return await self._store.get(kind, id)
         # Redis knew of no write: whoever asks meanwhile may have the same answer.
         load = shelf.loads.get(id)
         if load is None:
@@ -202,13 +215,13 @@ class CachedStore:
     # Reads of one tick travel together; one that comes after they were sent goes with the next.
 
     def _ask(self, key: str) -> asyncio.Future[bytes | None]:
-        answer = self._wanted.get(key)
-        if answer is None:
-            loop = asyncio.get_running_loop()
-            if not self._wanted:
-                loop.call_soon(self._send)
-            answer = self._wanted[key] = loop.create_future()
-        return asyncio.shield(answer)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes | None] = loop.create_future()
+        if not self._wanted:
+            loop.call_soon(self._send)
+        # Each has a future of its own, which may be cancelled.
+        self._wanted.setdefault(key, []).append(answer)
+        return answer
 
     def _send(self) -> None:
         wanted, self._wanted = self._wanted, {}
@@ -240,6 +253,11 @@ class CachedStore:
                 # Whatever was written, by us or by another, what is kept here is old.
                 shelf.forget(change.entity.id, _version(change))
             raise
+        finally:
+            # What the call has read is old, if only because the commit was refused.
+            reads = READS.get()
+            if reads is not None:
+                reads.known.clear()
         await self._said([self._new(shelf, change) for shelf, change in written])
         for shelf, change in written:
             told = {"entity": shelf.name, "id": change.entity.id, "version": _version(change)}
@@ -300,14 +318,15 @@ def _version(change: Update | Delete) -> int:
 
 
 def _spread(
-    wanted: Sequence[tuple[str, asyncio.Future[bytes | None]]], done: asyncio.Future[Any]
+    wanted: Sequence[tuple[str, list[asyncio.Future[bytes | None]]]], done: asyncio.Future[Any]
 ) -> None:
     """Gives each its part of an MGET's answer, or all the error."""
     error = done.exception()
-    for at, (_, answer) in enumerate(wanted):
-        if answer.done():
-            continue
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(done.result()[at])
+    for at, (_, answers) in enumerate(wanted):
+        for answer in answers:
+            if answer.done():
+                continue
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(done.result()[at])

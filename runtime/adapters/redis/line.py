@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import sha1
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
 from redis.exceptions import (
     AuthenticationError,
     NoScriptError,
@@ -59,13 +59,16 @@ class Script:
 
 def connection(url: str, name: str) -> AbstractConnection:
     """A connection of redis-py to `url`, not open yet; its own timeouts are for the handshake."""
-    pool = ConnectionPool.from_url(
-        url,
-        protocol=2,
-        socket_timeout=None,
-        socket_connect_timeout=2.0,
-        client_name=f"budget-manager-{name}",
-    )
+    # Ours come last, whatever the URL's parameters say.
+    terms: dict[str, Any] = {
+        **parse_url(url),
+        "protocol": 2,
+        "decode_responses": False,
+        "socket_timeout": None,
+        "socket_connect_timeout": 2.0,
+        "client_name": f"budget-manager-{name}",
+    }
+    pool = ConnectionPool(**terms)
     made: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py types only some of it
     return made
 
@@ -100,6 +103,9 @@ class Line:
                         await line._connect()
                     except AuthenticationError:
                         fault = "refuses the user or the password"
+                        break
+                    except (TypeError, ValueError):
+                        fault = "cannot be told from it: it must be redis://host:port/number"
                         break
                     except (OSError, RedisError):  # it may be starting too, or be loading its data
                         await asyncio.sleep(line.pause)
@@ -177,7 +183,7 @@ class Line:
             self._running = None
 
     async def _exchange(self, connection: AbstractConnection, batch: Batch) -> None:
-        packed = connection.pack_commands([words for words, _ in batch])
+        packed = b"".join([_packed(words) for words, _ in batch])
         await connection.send_packed_command(packed, check_health=False)
         for _, answer in batch:
             try:
@@ -225,6 +231,15 @@ class Line:
             await _end(made)
             raise
         self._connection = made
+
+
+def _packed(words: tuple[Word, ...]) -> bytes:
+    """A command as RESP has it; redis-py's own packing takes three times as long."""
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        raw = word if isinstance(word, bytes) else str(word).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
 
 
 def _refuse(batch: Batch) -> None:
