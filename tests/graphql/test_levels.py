@@ -56,6 +56,8 @@ async def test_the_expenses_of_many_budgets_are_read_at_once(
             budget = await world.made(account, "/budgets", body)
             expense = {"description": "Tea", "amount": f"{number + 1}.00", "category": "Food"}
             await world.made(account, "/expenses", expense | {"budgetId": budget["id"]})
+        # What follows from the writes reads, too.
+        assert await world.platform.drained()
         with monkeypatch.context() as patch, counted(patch) as calls:
             data = await told(world, account, query)
         assert all(len(budget["expenses"]) == 1 for budget in data["budgets"])
@@ -78,6 +80,7 @@ async def test_the_customers_of_many_orders_are_read_at_once(
         customer = await world.made(manager, "/customers", body)
         lines = [{"product": "Beans", "quantity": 1, "unitPrice": "2.00"}]
         await world.made(manager, "/orders", {"customerId": customer["id"], "lines": lines})
+    assert await world.platform.drained()
     with monkeypatch.context() as patch, counted(patch) as calls:
         data = await told(world, manager, "{ orders { customer { name } } }")
     assert {order["customer"]["name"] for order in data["orders"]} == {

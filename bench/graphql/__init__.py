@@ -1,0 +1,1 @@
+"""GraphQL beside a plain Strawberry app and Apollo Server."""
