@@ -23,6 +23,7 @@ SERVERS = {
 # Where Debian and others put them; any one of a row will do.
 PROGRAMS = {
     "nginx": (("nginx",),),
+    "go": (("go",),),
     "node": (("node",), ("npm",)),
     "browser": (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)),
 }
