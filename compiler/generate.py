@@ -7,8 +7,10 @@ import re
 from compiler.emit import (
     errors,
     events,
+    grpc,
     inputs,
     models,
+    nginx,
     openapi,
     rest,
     services,
@@ -33,6 +35,8 @@ _EMITTERS = (
     rest,
     values,
     websocket,
+    grpc,
+    nginx,
 )
 
 

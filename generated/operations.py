@@ -695,6 +695,52 @@ VERIFY_EMAIL = Operation(
     write=True,
     problems=("mailed-token-invalid",),
 )
+CHECK_SESSION = Operation(
+    id="checkSession",
+    method="check_session",
+    service="auth",
+)
+DESCRIBE_ACCOUNT = Operation(
+    id="describeAccount",
+    method="describe_account",
+    service="auth",
+)
+FIND_EXPENSES = Operation(
+    id="findExpenses",
+    method="find_expenses",
+    service="expense",
+)
+FIX_BUDGET_CURRENCY = Operation(
+    id="fixBudgetCurrency",
+    method="fix_budget_currency",
+    service="budget",
+)
+QUEUE_TASK = Operation(
+    id="queueTask",
+    method="queue_task",
+    service="task",
+)
+REBUILD_INDEX = Operation(
+    id="rebuildIndex",
+    method="rebuild_index",
+    service="search",
+    deadline=3600.0,
+)
+REDEEM_SOCKET_TICKET = Operation(
+    id="redeemSocketTicket",
+    method="redeem_socket_ticket",
+    service="auth",
+)
+RESOLVE_BUDGET_ACCESS = Operation(
+    id="resolveBudgetAccess",
+    method="resolve_budget_access",
+    service="budget",
+)
+SCAN_EXPENSES = Operation(
+    id="scanExpenses",
+    method="scan_expenses",
+    service="expense",
+)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -769,6 +815,20 @@ OPERATIONS: dict[str, Operation] = {
     "updateOrder": UPDATE_ORDER,
     "updateProfile": UPDATE_PROFILE,
     "verifyEmail": VERIFY_EMAIL,
+}
+
+
+# What services ask each other, and the method that answers.
+INTERNAL_OPERATIONS: dict[str, Operation] = {
+    "checkSession": CHECK_SESSION,
+    "describeAccount": DESCRIBE_ACCOUNT,
+    "findExpenses": FIND_EXPENSES,
+    "fixBudgetCurrency": FIX_BUDGET_CURRENCY,
+    "queueTask": QUEUE_TASK,
+    "rebuildIndex": REBUILD_INDEX,
+    "redeemSocketTicket": REDEEM_SOCKET_TICKET,
+    "resolveBudgetAccess": RESOLVE_BUDGET_ACCESS,
+    "scanExpenses": SCAN_EXPENSES,
 }
 
 

@@ -34,7 +34,8 @@ def _services(contract: Contract) -> str:
             for operation in operations_of(contract, service.name):
                 module.line()
                 _method(module, operation, names)
-            _levels(module, contract, service)
+        _levels(module, contract, service)
+        _internals(module, contract, service, names)
         _consumers(module, contract, service)
         _watches(module, service, watches)
     _all(module, contract, watches)
@@ -72,8 +73,22 @@ def _all(module: Module, contract: Contract, watches: list[Watched]) -> None:
     """What the composition root fills: a handler that lacks a method is a type error there."""
     dataclass = module.use("dataclasses", "dataclass")
     taking = {consumer.service for consumer in contract.consumers}
+    knowing = {resource.service for resource in contract.resources}
+    asked = {operation.service for operation in contract.operations if operation.internal}
     for name, doc, suffix, services in (
         ("Services", "Every service's operations.", "Service", contract.services),
+        (
+            "Levels",
+            "Every service that knows who may do what.",
+            "Levels",
+            [service for service in contract.services if service.name in knowing],
+        ),
+        (
+            "Internals",
+            "Every service that others ask.",
+            "Internals",
+            [service for service in contract.services if service.name in asked],
+        ),
         (
             "Consumers",
             "Every service that takes events.",
@@ -118,20 +133,52 @@ def _class(service: Service) -> str:
 
 def _levels(module: Module, contract: Contract, service: Service) -> None:
     """The questions that only this service can answer: what level a caller has on a resource."""
-    for resource in contract.resources:
-        if resource.service != service.name:
-            continue
-        caller = module.use_type("runtime.call", "Caller")
-        module.line()
-        with module.block(
-            f"async def {level_method(resource.name)}("
-            f"self, caller: {caller}, id: str) -> str | None:"
-        ):
-            module.doc(
-                f"The caller's level on a {resource.name} ({', '.join(resource.levels)}); "
-                "None when it does not exist for the caller."
-            )
-            module.line("...")
+    resources = [row for row in contract.resources if row.service == service.name]
+    if not resources:
+        return
+    protocol = module.use("typing", "Protocol")
+    caller = module.use_type("runtime.call", "Caller")
+    module.gap()
+    with module.block(f"class {_class(service)}Levels({protocol}):"):
+        module.doc(f"Who may do what with the things of the {service.name} service.")
+        for resource in resources:
+            module.line()
+            with module.block(
+                f"async def {level_method(resource.name)}("
+                f"self, caller: {caller}, id: str) -> str | None:"
+            ):
+                module.doc(
+                    f"The caller's level on a {resource.name} ({', '.join(resource.levels)}); "
+                    "None when it does not exist for the caller."
+                )
+                module.line("...")
+
+
+def _internals(module: Module, contract: Contract, service: Service, names: Names) -> None:
+    """What the other services ask this one, in process or by gRPC."""
+    own = [o for o in contract.operations if o.internal and o.service == service.name]
+    if not own:
+        return
+    protocol = module.use("typing", "Protocol")
+    module.gap()
+    with module.block(f"class {_class(service)}Internals({protocol}):"):
+        module.doc(f"What the other services ask the {service.name} service.")
+        for operation in own:
+            module.line()
+            with module.block(internal_head(module, operation, names)):
+                module.doc(operation.summary or operation.id)
+                module.line("...")
+
+
+def internal_head(module: Module, operation: Operation, names: Names) -> str:
+    """The first line of an internal operation's method."""
+    taken = []
+    for field in sorted(operation.arguments, key=lambda field: not field.required):
+        text = names.annotation(module, field.type)
+        taken.append(f"{field.python}: {text}{'' if field.required else ' = None'}")
+    arguments = f", *, {', '.join(taken)}" if taken else ""
+    gives = names.annotation(module, operation.result) if operation.result else "None"
+    return f"async def {operation.python}(self{arguments}) -> {gives}:"
 
 
 def level_method(resource: str) -> str:
@@ -164,7 +211,8 @@ def _operations(contract: Contract) -> str:
     module = Module("operations.py", "What the contract says of each operation, for the pipeline.")
     operation_class = module.use("runtime.operation", "Operation")
     exposed = [operation for operation in contract.operations if not operation.internal]
-    for operation in exposed:
+    internal = [operation for operation in contract.operations if operation.internal]
+    for operation in (*exposed, *internal):
         module.line(f"{operation.python.upper()} = {operation_class}(")
         for name, value in _facts(module, operation, contract):
             module.line(f"    {name}={value},")
@@ -175,6 +223,13 @@ def _operations(contract: Contract) -> str:
         module.line(f"    {literal(operation.id)}: {operation.python.upper()},")
     module.line("}")
     module.gap()
+    if internal:
+        module.line("# What services ask each other, and the method that answers.")
+        module.line(f"INTERNAL_OPERATIONS: dict[str, {operation_class}] = {{")
+        for operation in internal:
+            module.line(f"    {literal(operation.id)}: {operation.python.upper()},")
+        module.line("}")
+        module.gap()
     module.line("# What a role gives, the roles that it includes counted in.")
     module.line("ROLES: dict[str, frozenset[str]] = {")
     for role in contract.roles:

@@ -145,9 +145,9 @@ class Socket:
         for subscription in list(self._subscriptions.values()):
             call = self._call(subscription.topic.watches)
             try:
-                await self._hub.gate.admit(call)
+                await self._hub.gate.recheck(call)
                 await subscription.check(call)
-            except (RateLimited, Unavailable):
+            except Unavailable:
                 continue  # says nothing of the access; the stream itself looks again
             except Problem as problem:
                 await self._end(subscription, problem, call)
@@ -299,9 +299,9 @@ class Socket:
             return
         call = self._call(subscription.topic.watches)
         try:
-            await self._hub.gate.admit(call)
+            await self._hub.gate.recheck(call)
             await subscription.check(call)
-        except (RateLimited, Unavailable):
+        except Unavailable:
             self.close(SLOW)
         except Problem as problem:
             await self._end(subscription, problem, call)
