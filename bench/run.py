@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from bench import machine, report
 
-PARTS = ("contract", "served", "attack", "life", "steps")
+PARTS = ("contract", "served", "attack", "life", "steps", "sockets")
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,12 @@ class Effort:
     starts: int
     soak: tuple[int, int]
     steps: tuple[float, int]
+    sockets: tuple[int, int]
 
 
 # Quick tells orders of magnitude in some minutes; full is what the README shows, in half an hour.
-QUICK = Effort((3, 0.3), (1, 2), (1, 3), 3, (5_000, 2), (0.5, 20))
-FULL = Effort((9, 1.0), (5, 8), (3, 10), 7, (100_000, 2), (2.0, 60))
+QUICK = Effort((3, 0.3), (1, 2), (1, 3), 3, (5_000, 2), (0.5, 20), (5_000, 5))
+FULL = Effort((9, 1.0), (5, 8), (3, 10), 7, (100_000, 2), (2.0, 60), (5_000, 15))
 
 
 def _say(text: str) -> None:
@@ -66,12 +67,19 @@ def _steps(effort: Effort) -> str:
     return report.steps(measure(*effort.steps))
 
 
+def _sockets(effort: Effort) -> str:
+    from bench.sockets.measure import measure
+
+    return report.sockets(measure(*effort.sockets, _say))
+
+
 _MEASURES: dict[str, Callable[[Effort], str]] = {
     "contract": _contract,
     "served": _served,
     "attack": _attack,
     "life": _life,
     "steps": _steps,
+    "sockets": _sockets,
 }
 
 

@@ -67,8 +67,9 @@ class Socket:
         """Serves the client until one of both has closed."""
         try:
             if self._handshake.problem is not None:
-                await self._refuse(self._handshake.problem, "")
-                self.close(NO_FRAME)
+                problem = self._handshake.problem
+                await self._refuse(problem, "")
+                self.close(NOBODY if isinstance(problem, Unauthenticated) else NO_FRAME)
             elif self._handshake.signs_in:
                 await self._sign_in(
                     _AS_IT_CONNECTED,
