@@ -335,7 +335,7 @@ class Platform:
             problems=PROBLEMS,
             limiter=limiter,
             metrics=metrics,
-            log=RequestLog(log, settings.log_level),
+            log=self.request_log,
             fanout=fanout,
             identity=IDENTITY,
         )

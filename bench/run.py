@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from bench import machine, report
 
-PARTS = ("contract", "served", "attack", "life", "steps", "graphql")
+PARTS = ("contract", "served", "attack", "life", "steps", "graphql", "sockets")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Effort:
     soak: tuple[int, int]
     steps: tuple[float, int]
     graphql: tuple[int, int]
+    sockets: tuple[int, int]
 
 
 # Quick tells orders of magnitude in some minutes; full is what the README shows, in half an hour.
-QUICK = Effort((3, 0.3), (1, 2), (1, 3), 3, (5_000, 2), (0.5, 20), (3, 200))
-FULL = Effort((9, 1.0), (5, 8), (3, 10), 7, (100_000, 2), (2.0, 60), (7, 1000))
+QUICK = Effort((3, 0.3), (1, 2), (1, 3), 3, (5_000, 2), (0.5, 20), (3, 200), (5_000, 5))
+FULL = Effort((9, 1.0), (5, 8), (3, 10), 7, (100_000, 2), (2.0, 60), (7, 1000), (5_000, 15))
 
 
 def _say(text: str) -> None:
@@ -73,6 +74,12 @@ def _graphql(effort: Effort) -> str:
     return report(measure(*effort.graphql))
 
 
+def _sockets(effort: Effort) -> str:
+    from bench.sockets.measure import measure
+
+    return report.sockets(measure(*effort.sockets, _say))
+
+
 _MEASURES: dict[str, Callable[[Effort], str]] = {
     "contract": _contract,
     "served": _served,
@@ -80,6 +87,7 @@ _MEASURES: dict[str, Callable[[Effort], str]] = {
     "life": _life,
     "steps": _steps,
     "graphql": _graphql,
+    "sockets": _sockets,
 }
 
 

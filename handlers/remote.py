@@ -74,6 +74,13 @@ class RemoteAccounts:
         except NotFound as refused:
             raise Unauthenticated(refused.detail) from None
 
+    async def resume(self, session_id: str) -> Caller:
+        """The caller behind a session, as it is now. Raises Unauthenticated."""
+        try:
+            return _caller(await self._client.check_session(session_id=session_id))
+        except NotFound:
+            raise _ended() from None
+
     async def check_session(self, *, session_id: str) -> SessionState:
         """Who is behind a session. Raises NotFound when it does not stand."""
         return await self._client.check_session(session_id=session_id)

@@ -186,13 +186,17 @@ class Gate:
                     self._count(call, caller.user_id or address_key(call.address))
                 elif by == "address":
                     self._count(call, address_key(call.address))
-        scope = operation.scope
-        if scope is not None and scope not in caller.scopes:
-            if scope in caller.withheld:
-                raise EmailUnverified("Verify your e-mail address first.")
-            raise Forbidden(f"This needs the scope {scope}.")
-        if operation.verified and not caller.verified:
-            raise EmailUnverified("Verify your e-mail address first.")
+        _permit(operation, caller)
+
+    async def recheck(self, call: Call) -> None:
+        """Who the connection's session is now, and whether it still may.
+
+        For what a protocol asks again by itself: it counts as no call, so that nobody keeps what
+        was taken away by having spent the allowance. Raises Unauthenticated, Forbidden and
+        EmailUnverified.
+        """
+        call.caller = await self._identities.resume(call.session_id or "")
+        _permit(call.operation, call.caller)
 
     async def _identified(self, call: Call) -> Caller:
         """Who a token or ticket seen for the first time belongs to; guesses count by address."""
@@ -371,6 +375,17 @@ def _rest(work: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any,
             except StopIteration as done:
                 return done.value
     return (yield from work)
+
+
+def _permit(operation: Operation, caller: Caller) -> None:
+    """Whether the scope and the address are enough. Raises Forbidden or EmailUnverified."""
+    scope = operation.scope
+    if scope is not None and scope not in caller.scopes:
+        if scope in caller.withheld:
+            raise EmailUnverified("Verify your e-mail address first.")
+        raise Forbidden(f"This needs the scope {scope}.")
+    if operation.verified and not caller.verified:
+        raise EmailUnverified("Verify your e-mail address first.")
 
 
 def _reader(argument: str) -> Callable[[Arguments], str | None]:

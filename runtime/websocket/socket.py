@@ -67,8 +67,9 @@ class Socket:
         """Serves the client until one of both has closed."""
         try:
             if self._handshake.problem is not None:
-                await self._refuse(self._handshake.problem, "")
-                self.close(NO_FRAME)
+                problem = self._handshake.problem
+                await self._refuse(problem, "")
+                self.close(NOBODY if isinstance(problem, Unauthenticated) else NO_FRAME)
             elif self._handshake.signs_in:
                 await self._sign_in(
                     _AS_IT_CONNECTED,
@@ -145,9 +146,9 @@ class Socket:
         for subscription in list(self._subscriptions.values()):
             call = self._call(subscription.topic.watches)
             try:
-                await self._hub.gate.admit(call)
+                await self._hub.gate.recheck(call)
                 await subscription.check(call)
-            except (RateLimited, Unavailable):
+            except Unavailable:
                 continue  # says nothing of the access; the stream itself looks again
             except Problem as problem:
                 await self._end(subscription, problem, call)
@@ -299,9 +300,9 @@ class Socket:
             return
         call = self._call(subscription.topic.watches)
         try:
-            await self._hub.gate.admit(call)
+            await self._hub.gate.recheck(call)
             await subscription.check(call)
-        except (RateLimited, Unavailable):
+        except Unavailable:
             self.close(SLOW)
         except Problem as problem:
             await self._end(subscription, problem, call)

@@ -84,6 +84,8 @@ async def test_forged_tokens_are_refused_by_every_way_to_sign_in(world: World, l
         by_ticket = await line.connect(f"/?ticket={token}")
         for client in (by_frame, by_subprotocol, by_header, by_ticket):
             assert await client.ended() == 4401, name
+    basic = await line.connect(additional_headers={"Authorization": "Basic QTpC"})
+    assert await basic.ended() == 4401
     # And by what is no way.
     cookie = await line.connect(additional_headers={"Cookie": f"token={ann.access}"})
     await cookie.ask("ping")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from generated.models import Role
-from tests.rest.world import World
-from tests.websocket.client import Line
+from generated.operations import LIST_CHAT_MESSAGES
+from tests.rest.world import PASSWORD, World
+from tests.websocket.client import Line, served
 
 pytestmark = pytest.mark.anyio
 
@@ -113,3 +116,24 @@ async def test_support_that_lost_its_role_hears_no_more(world: World, line: Line
     await hers.say(ann.id, "Secret")
     assert (await client.ask("ping"))["type"] == "pong"
     assert not [frame for frame in client.heard if frame["type"] == "event"]
+
+
+async def test_who_has_spent_its_allowance_keeps_nothing_that_was_taken_away(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, rate_limit_factor=0.05)
+    await world.open()
+    async with served(world) as port:
+        line = Line(port)
+        role = Role.SUPPORT
+        assert await world.platform.auth.make_account("s@example.com", "Su", PASSWORD, role)
+        support = await world.sign_in("s@example.com")
+        client = await line.signed_in(support)
+        await client.subscribe("chat/usr_" + "0" * 26)
+        while world.platform.limiter.take(support.id, LIST_CHAT_MESSAGES.rate).allowed:
+            pass
+        assert await world.platform.auth.set_role(support.email, Role.USER)
+        ended = await client.until(type="error")
+        assert ended["payload"]["code"] == "not-found"
+        await line.hang_up()
+    await world.close()

@@ -217,7 +217,7 @@ async def test_a_client_may_vanish_at_any_point(stage: Stage, at: int, data: st.
     client = await stage.line.connect()
     sign_in = {"type": "signIn", "id": "1", "payload": {"accessToken": stage.account.access}}
     channel = f"chat/{stage.account.id}"
-    frames: list[Any] = [sign_in, {"type": "subscribe", "id": "2", "channel": channel}]
+    frames: list[dict[str, Any]] = [sign_in, {"type": "subscribe", "id": "2", "channel": channel}]
     frames += [
         {"type": "send", "id": f"{number}", "channel": channel, "payload": {"text": "Hello"}}
         for number in range(10)

@@ -59,6 +59,44 @@ async def test_who_was_cut_off_gets_each_notification_once_and_in_order(
     assert not [frame for frame in client.heard if frame["type"] == "event"]
 
 
+async def test_a_talk_goes_on_where_it_was_cut_off_while_others_speak(
+    world: World, line: Line
+) -> None:
+    ann, support = await world.account(), await world.account(Role.SUPPORT)
+    channel = f"chat/{ann.id}"
+    said: list[str] = []
+    speaking = True
+
+    async def speak() -> None:
+        while speaking:
+            made = await world.made(support, f"/chat/{ann.id}/messages", {"text": "Hello?"})
+            said.append(made["id"])
+
+    client = await line.signed_in(ann)
+    last = (await client.subscribe(channel))["lastEventId"]
+    speakers = [asyncio.create_task(speak()) for _ in range(4)]
+    seen: list[str] = []
+    for _ in range(40):
+        for _ in range(3):
+            seen.append((await client.until(channel=channel))["id"])
+        last = seen[-1]
+        # Anew on the same socket, and on another one: what is read back may also be on its way.
+        if len(seen) % 2:
+            client.connection.transport.abort()
+            client = await line.signed_in(ann)
+        else:
+            await client.ask("unsubscribe", channel=channel)
+            client.heard = [each for each in client.heard if each.get("channel") != channel]
+        await client.subscribe(channel, lastEventId=last)
+    speaking = False
+    await asyncio.gather(*speakers)
+    while set(seen) != set(said):
+        seen.append((await client.until(channel=channel))["id"])
+    assert len(said) > 50
+    assert len(seen) == len(set(seen))
+    assert seen == sorted(seen)
+
+
 async def test_who_saw_nothing_yet_resumes_from_the_acknowledgement(
     world: World, line: Line
 ) -> None:
