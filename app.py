@@ -46,7 +46,6 @@ from handlers.task_runners import runners
 from handlers.transaction import TransactionHandlers
 from runtime.adapters.clock import SystemClock
 from runtime.adapters.sqlite import Database, InUse
-from runtime.adapters.sqlite.inspection import Inspection
 from runtime.call import Call
 from runtime.documents import Documents
 from runtime.edge import Edge
@@ -58,6 +57,7 @@ from runtime.graphql.hub import GraphHub
 from runtime.graphql.known import read_known
 from runtime.graphql.limits import Limits
 from runtime.ids import TypeIds
+from runtime.inspection import Inspections
 from runtime.log import LogWriter, RequestLog, install
 from runtime.metrics import Metrics
 from runtime.monitor import Monitor
@@ -379,10 +379,8 @@ class Platform:
         return self.backends.database
 
     @property
-    def inspection(self) -> Inspection:
-        """What waits in the data folder. Raises RuntimeError where all is on servers."""
-        if self.backends.inspection is None:
-            raise RuntimeError("nothing is kept in a data folder here")
+    def inspection(self) -> Inspections:
+        """What waits, and the idempotency records, wherever they are."""
         return self.backends.inspection
 
     def _measure(self) -> None:

@@ -24,6 +24,7 @@ from runtime.adapters.sqlite.inspection import Inspection
 from runtime.adapters.sqlite.outbox import Backlog
 from runtime.adapters.sqlite.relayed import SqliteOutbox
 from runtime.gate import SharedLimits
+from runtime.inspection import Inspections
 from runtime.ports import (
     Bus,
     Clock,
@@ -99,7 +100,7 @@ class Backends:
         # The data folder's, where anything is kept in it.
         self.database: Database | None = None
         self.embedded: EmbeddedBus | None = None
-        self.inspection: Inspection | None = None
+        self.inspection = Inspections()
         self.relay: Relay | None = None
         self._outboxes: dict[str, Outbox] = {}
         self._stack = AsyncExitStack()
@@ -177,7 +178,10 @@ class Backends:
             )
             self._stack.push_async_callback(self.database.close)
             self.health.append(self.database)
-            self.inspection = Inspection(self.database)
+            self.inspection.add(
+                Inspection(self.database),
+                [service for service in self._services if not self._served(service)],
+            )
         await self._open_stores(ids, check=not guest)
         await self._open_redis(limiter)
         await self._open_bus()
@@ -234,6 +238,7 @@ class Backends:
         from generated.collections import COLLECTIONS
         from generated.documents import DOCUMENTS
         from runtime.adapters.mongodb import CannotReach, MongoDatabase, MongoOutbox, MongoStore
+        from runtime.adapters.mongodb.inspection import MongoInspection
         from runtime.adapters.mongodb.schema import drift
 
         try:
@@ -245,6 +250,7 @@ class Backends:
             fault = "MONGO_DB_URI: the database is not migrated: run budget-manager migrate"
             raise SettingsError([fault])
         self.health.append(database)
+        self.inspection.add(MongoInspection(database, COLLECTIONS), services)
         for service in services:
             self.stores[service] = MongoStore(database, COLLECTIONS, service)
             outbox = MongoOutbox(database, COLLECTIONS, service)
@@ -256,6 +262,7 @@ class Backends:
         from migrations import VARIABLES, head
         from runtime.adapters.sql import PATIENCE, SqlDatabase, SqlStore
         from runtime.adapters.sql.driver import Dialect, Driver
+        from runtime.adapters.sql.inspection import SqlInspection
 
         driver: Driver
         dialect: Dialect
@@ -278,6 +285,7 @@ class Backends:
         )
         self._stack.push_async_callback(database.close)
         self.health.append(database)
+        self.inspection.add(SqlInspection(database), services)
         for service in services:
             store = SqlStore(database, SQL_TABLES, service)
             self.stores[service] = store

@@ -60,13 +60,6 @@ class RemoteAccounts:
         until = min(claims.expires_at, state.expires_at)
         return _caller(state), (until - self._clock.now()).total_seconds()
 
-    async def resume(self, session_id: str) -> Caller:
-        """The caller behind a session, as it is now. Raises Unauthenticated."""
-        try:
-            return _caller(await self._client.check_session(session_id=session_id))
-        except NotFound:
-            raise _ended() from None
-
     async def redeem(self, ticket: str) -> Caller:
         """The caller that a ticket was made for; good once. Raises Unauthenticated."""
         try:

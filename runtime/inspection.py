@@ -73,3 +73,40 @@ class KeyRecords(Protocol):
     async def keep(self, service: str, records: Sequence[KeptKey]) -> None:
         """Puts them in, or in the place of what is there. Raises Unavailable."""
         ...
+
+
+class Inspecting(Backlogs, KeyRecords, Protocol):
+    """Both, of one place where things are kept."""
+
+
+class Inspections:
+    """`Backlogs` and `KeyRecords` over several places: each service's records are in one."""
+
+    def __init__(self) -> None:
+        self._by_service: dict[str, Inspecting] = {}
+        self._all: list[Inspecting] = []
+
+    def add(self, inspecting: Inspecting, services: Sequence[str] = ()) -> None:
+        """One more place, which has the records of `services`."""
+        self._all.append(inspecting)
+        self._by_service.update(dict.fromkeys(services, inspecting))
+
+    async def waiting(self) -> list[Waiting]:
+        """By channel and type, the oldest first. Raises Unavailable."""
+        found = [each for place in self._all for each in await place.waiting()]
+        return sorted(found, key=lambda each: each.oldest)
+
+    async def retrying(self, most: int) -> list[Retrying]:
+        """The next ones due. Raises Unavailable."""
+        found = [each for place in self._all for each in await place.retrying(most)]
+        return sorted(found, key=lambda each: each.due)[:most]
+
+    async def keys(
+        self, service: str, since: int, after: tuple[str, str] | None, most: int
+    ) -> list[KeptKey]:
+        """Those of one service. Raises Unavailable."""
+        return await self._by_service[service].keys(service, since, after, most)
+
+    async def keep(self, service: str, records: Sequence[KeptKey]) -> None:
+        """Puts them in. Raises Unavailable."""
+        await self._by_service[service].keep(service, records)
