@@ -12,8 +12,10 @@ PY := $(VENV)/bin/python
 ARGS :=
 # Another interpreter than the first that fits: make run PYTHON=/opt/python/bin/python3
 PYTHON :=
-# `make test` is what needs no server and no patience.
-QUICK := not server and not slow and not browser
+# What needs no patience: all of it where the variable of a server is set (.env.example), else what
+# needs no server. A test whose server, browser or compiler is not there says so and is skipped.
+SERVERS := $(MONGO_DB_URI)$(POSTGRES_URL)$(MYSQL_URL)$(REDIS_URL)$(RABBITMQ_URL)$(KAFKA_BROKER)$(ELASTIC_SEARCH_URL)
+QUICK := not slow$(if $(SERVERS),, and not server)
 TEST = $(WITH_NODE) $(PY) -m pytest
 # Node.js may be the one in .venv (below).
 WITH_NODE = PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -28,7 +30,7 @@ run: $(VENV)/.run ## start the platform on http://localhost:3000 (PORT to change
 # --- for contributors ----------------------------------------------------------------------------
 
 .PHONY: test
-test: $(VENV)/.dev ## run all tests that need no server, two at a time
+test: $(VENV)/.dev ## run all tests that need no server, two at a time; with servers' variables set, those too
 	@$(TEST) -n 2 --dist loadgroup -m "$(QUICK)" $(ARGS)
 
 .PHONY: check check-format check-lint check-types check-generated check-specs
@@ -73,11 +75,11 @@ coverage: $(VENV)/.dev ## branch coverage of the quick tests: the total, and pag
 
 .PHONY: slow
 slow: $(VENV)/.dev ## run the tests that take long: soak, kill, load
-	@$(TEST) -m "slow and not server" $(ARGS)
+	@$(TEST) -m "slow$(if $(SERVERS),, and not server)" $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## search for longer for requests and specs that break a promise
-	@HYPOTHESIS_PROFILE=fuzz $(TEST) -n 2 --dist loadgroup -m "fuzz and not server" $(ARGS)
+	@HYPOTHESIS_PROFILE=fuzz $(TEST) -n 2 --dist loadgroup -m "fuzz$(if $(SERVERS),, and not server)" $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev $(VENV)/.node ## measure what a call costs, step by step, and beside other frameworks

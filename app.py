@@ -12,15 +12,22 @@ import sys
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from generated import operations
 from generated.errors import PROBLEMS
 from generated.events import CONSUMERS, EVENTS
+from generated.inputs import INPUTS
 from generated.models import Budget, BudgetPage
-from generated.operations import LEVEL_METHODS, LEVELS, OPERATIONS
+from generated.operations import (
+    INTERNAL_OPERATIONS,
+    LEVEL_METHODS,
+    LEVELS,
+    OPERATIONS,
+    WATCH_METHODS,
+)
 from generated.rest import routes
-from generated.services import Consumers, Services
+from generated.services import Consumers, Internals, Levels, Services, Watches
 from generated.storage import TABLES
 from generated.values import ARGUMENTS, RESULTS
 from handlers.auth import AuthHandlers
@@ -57,6 +64,9 @@ from runtime.ratelimit import Limiter
 from runtime.settings import Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
+
+if TYPE_CHECKING:
+    from runtime.grpc.server import GrpcServer
 
 logger = logging.getLogger("budget.app")
 T = TypeVar("T")
@@ -171,6 +181,22 @@ class Platform:
             transaction=self.transaction,
         )
 
+        levels = Levels(
+            auth=self.auth,
+            budget=self.budget,
+            expense=self.expense,
+            notification=self.notification,
+            task=self.task,
+            transaction=self.transaction,
+        )
+        watches = Watches(budget=self.budget, notification=self.notification)
+        internals = Internals(
+            auth=self.auth,
+            budget=self.budget,
+            expense=self.expense,
+            search=self.search,
+            task=self.task,
+        )
         limiter = Limiter(settings.rate_limit_factor)
         self.metrics = metrics = Metrics()
         self.gate = gate = Gate(
@@ -179,16 +205,25 @@ class Platform:
                 for operation in OPERATIONS.values()
             },
             levels={
-                resource: getattr(getattr(services, service), method)
+                resource: getattr(getattr(levels, service), method)
                 for resource, (service, method) in LEVEL_METHODS.items()
             },
             ranks=LEVELS,
+            watches={
+                operation: getattr(getattr(watches, service), method)
+                for operation, (service, method) in WATCH_METHODS.items()
+            },
             stores=stores,
             results=RESULTS,
             identities=self.auth,
             known=known,
             limiter=limiter,
         )
+        # What services ask each other, by gRPC alone: in one process they ask the handlers.
+        self.answering = {
+            operation.id: getattr(getattr(internals, operation.service), operation.method)
+            for operation in INTERNAL_OPERATIONS.values()
+        }
         self.consumers = [
             Consumer(
                 name=rule.name,
@@ -205,6 +240,9 @@ class Platform:
         # The command line beside us may have given somebody another role.
         database.on_emitted(lambda guest: known.forget_all() if guest else None)
         self.clock = clock
+        self.settings = settings
+        self.limiter = limiter
+        self.request_log = RequestLog(log, settings.log_level)
         self.database = database
         self.index = index
         self.fanout = fanout
@@ -218,7 +256,7 @@ class Platform:
             interpreter=_interpreter(gate) if interpreted else None,
             problems=PROBLEMS,
             metrics=metrics,
-            log=RequestLog(log, settings.log_level),
+            log=self.request_log,
             monitor=self.monitor if settings.monitor_rate else None,
             pages=pages(
                 spec=_SPEC,
@@ -246,6 +284,37 @@ class Platform:
         gauge("outbox_age_seconds", "The oldest event's age.", lambda: backlog().age)
         gauge("commits_waiting", "Commits under way.", lambda: self.database.waiting)
         gauge("dead_letters", "Events that were given up.", lambda: backlog().dead)
+
+    def rpcs(self) -> GrpcServer:
+        """The gRPC server, over the same gate. Its library is loaded by those that serve it."""
+        from generated.grpc.budget_pb2 import Problem
+        from generated.grpc.methods import METHODS, SERVICES
+        from runtime.grpc.binding import Methods
+        from runtime.grpc.server import GrpcServer, Listening
+        from runtime.grpc.trust import Vouchers
+        from runtime.grpc.turn import Desk
+
+        settings = self.settings
+        desk = Desk(
+            problems=PROBLEMS,
+            problem=Problem,
+            vouchers=Vouchers(settings.signing_secret(), self.clock),
+            metrics=self.metrics,
+            log=self.request_log,
+            limiter=self.limiter,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        methods = Methods(
+            METHODS, gate=self.gate, inputs=INPUTS, answering=self.answering, desk=desk
+        )
+        listening = Listening(
+            settings.host,
+            settings.grpc_port,
+            settings.grpc_tls_cert,
+            settings.grpc_tls_key,
+            settings.grpc_plaintext,
+        )
+        return GrpcServer(methods, SERVICES, listening)
 
     async def start(self) -> None:
         """Begins to deliver events; ready when it returns."""
@@ -368,19 +437,35 @@ async def run(settings: Settings, *, interpreted: bool = False) -> None:
     log = LogWriter(sys.stdout.buffer)
     install(log, settings.log_level)
     platform = await build(settings, log=log, interpreted=interpreted)
+    rpcs = platform.rpcs()
+    closing: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        await platform.start()
+        await rpcs.start()
+
+    def drain() -> None:
+        platform.drain()
+        # Beside HTTP, so that both have all the time there is.
+        closing.append(asyncio.create_task(rpcs.stop()))
+
+    async def stop() -> None:
+        await (closing[0] if closing else rpcs.stop())
+        await platform.stop()
 
     def ready() -> None:
         where = f"http://{settings.host}:{settings.port}"
         logger.info("ready at %s (docs: %s/docs), everything embedded", where, where)
+        logger.info("gRPC at %s", rpcs)
 
     try:
         await serve(
             platform.edge,
             settings.host,
             settings.port,
-            start=platform.start,
-            drain=platform.drain,
-            stop=platform.stop,
+            start=start,
+            drain=drain,
+            stop=stop,
             ready=ready,
         )
     finally:

@@ -58,6 +58,7 @@ def main_options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (PORT; 3000).")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of gRPC (GRPC_PORT; 50051).")] = None,
     data: Data = None,
     interpreted: Annotated[
         bool, typer.Option(help="Let connexion interpret specs/: edit a spec, restart.")
@@ -73,7 +74,7 @@ def serve(
     from runtime.serve import PortTaken, lean_heap
     from runtime.settings import SettingsError
 
-    settings = _settings(data, host, port)
+    settings = _settings(data, host, port, grpc_port)
     lean_heap()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -157,11 +158,16 @@ def list_budgets(
     Console().print(table if found else "no budgets yet")
 
 
-def _settings(data: Path | None, host: str | None = None, port: int | None = None) -> Settings:
+def _settings(
+    data: Path | None,
+    host: str | None = None,
+    port: int | None = None,
+    grpc_port: int | None = None,
+) -> Settings:
     from runtime.settings import Settings, SettingsError
 
     environ = dict(os.environ)
-    given = {"DATA_DIR": data, "HOST": host, "PORT": port}
+    given = {"DATA_DIR": data, "HOST": host, "PORT": port, "GRPC_PORT": grpc_port}
     environ |= {name: str(value) for name, value in given.items() if value is not None}
     try:
         return Settings.read(environ)

@@ -7,8 +7,10 @@ import re
 from compiler.emit import (
     errors,
     events,
+    grpc,
     inputs,
     models,
+    nginx,
     openapi,
     rest,
     rows,
@@ -21,7 +23,21 @@ from compiler.emit.lines import HEADER
 from compiler.ir import Contract
 from compiler.writer import format_python
 
-_EMITTERS = (openapi, models, errors, services, events, storage, rows, tables, inputs, rest, values)
+_EMITTERS = (
+    openapi,
+    models,
+    errors,
+    services,
+    events,
+    storage,
+    rows,
+    tables,
+    inputs,
+    rest,
+    values,
+    grpc,
+    nginx,
+)
 
 
 # How the emitters call the package that they write into.

@@ -14,6 +14,8 @@ from compiler.emit.wrap import wrapped
 
 # A folder without this file is not ours to empty.
 _MARK = ".generated"
+# Written by protoc, which knows no style (pyproject.toml leaves them out, too).
+_PROTOC = ("_pb2.py",)
 _MARK_TEXT = "Everything in this folder is written by `python codegen.py`.\n"
 
 
@@ -34,7 +36,9 @@ def format_python(files: Mapping[str, str], package: str = "generated") -> dict[
         long = False
         for name in files:
             path = stage / name
-            if path.suffix == ".py" and (text := path.read_text("utf-8")) != (new := wrapped(text)):
+            if path.suffix != ".py" or name.endswith(_PROTOC):
+                continue
+            if (text := path.read_text("utf-8")) != (new := wrapped(text)):
                 path.write_text(new, encoding="utf-8", newline="\n")
                 long = True
         if long:
@@ -44,6 +48,7 @@ def format_python(files: Mapping[str, str], package: str = "generated") -> dict[
 
 def _ruff(stage: Path, command: str, *more: str) -> None:
     options = ["--isolated", "--no-cache", "--quiet", "--config", "line-length=100"]
+    options += ["--config", f"extend-exclude = {[f'*{name}' for name in (*_PROTOC, '_pb2.pyi')]}"]
     done = subprocess.run(  # noqa: S603 # our own linter, on files of our own making
         [sys.executable, "-m", "ruff", command, *options, "--target-version", "py311", *more, "."],
         cwd=stage,

@@ -304,6 +304,12 @@ class ImportStatus(StrEnum):
     REFUSED = "refused"
 
 
+class IndexSize(Model):
+    """How many expenses the search index holds."""
+
+    expenses: Annotated[int, Field(ge=0, le=9007199254740991)]
+
+
 class InputError(Model):
     """One thing that is wrong with the input."""
 
@@ -762,6 +768,15 @@ class AccountBalance(Entity):
     version: Version
 
 
+class AccountIdentity(Model):
+    """An account as other services need it; its address counts once it is verified."""
+
+    email: Email
+    email_verified: Annotated[bool, Field(alias="emailVerified")]
+    role: Role
+    user_id: Annotated[UserId, Field(alias="userId")]
+
+
 class BudgetAccess(Model):
     """A budget that somebody may see, and what an answer about it needs."""
 
@@ -1064,6 +1079,12 @@ class ExpenseInput(Model):
     ] = None
     spent_on: Annotated[Day | None, Field(alias="spentOn")] = None
     tags: Annotated[list[Tag], Field(max_length=20), DISTINCT] = []
+
+
+class ExpenseList(Model):
+    """Expenses, whoever may see them."""
+
+    items: Annotated[list[Expense], Field(max_length=500)]
 
 
 class ExpensePage(Model):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from generated.events import (
         BudgetDeleted,
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     )
     from generated.models import (
         AcceptInvitationInput,
+        AccountIdentity,
         Authentication,
         Balance,
         Budget,
+        BudgetAccessList,
+        BudgetCurrency,
         BudgetId,
         BudgetInput,
         BudgetMemberInput,
@@ -53,11 +56,13 @@ if TYPE_CHECKING:
         Expense,
         ExpenseId,
         ExpenseInput,
+        ExpenseList,
         ExpensePage,
         ExpenseQuery,
         ExpenseSearchResult,
         ExpenseUpdate,
         ImportReport,
+        IndexSize,
         InvitationInput,
         LoginInput,
         MailedTokenInput,
@@ -81,6 +86,7 @@ if TYPE_CHECKING:
         Role,
         SessionId,
         SessionPage,
+        SessionState,
         SocketTicketGrant,
         SuggestField,
         SuggestionList,
@@ -90,6 +96,7 @@ if TYPE_CHECKING:
         TaskInput,
         TaskKind,
         TaskPage,
+        TaskParameters,
         TaskStatus,
         Transaction,
         TransactionId,
@@ -193,8 +200,32 @@ class AuthService(Protocol):
         """Verify the address by the mailed token"""
         ...
 
+
+class AuthLevels(Protocol):
+    """Who may do what with the things of the auth service."""
+
     async def level_on_session(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Session (owner); None when it does not exist for the caller."""
+        ...
+
+
+class AuthInternals(Protocol):
+    """What the other services ask the auth service."""
+
+    async def check_session(self, *, session_id: str) -> SessionState:
+        """NOT_FOUND when the session is revoked or expired."""
+        ...
+
+    async def describe_account(self, *, user_id: str) -> AccountIdentity:
+        """The account as it is now: whose task is run, whom a mail may go to. NOT_FOUND when it is
+        gone.
+        """
+        ...
+
+    async def redeem_socket_ticket(self, *, ticket: str) -> SessionState:
+        """Spends a ticket of createSocketTicket; NOT_FOUND when it is unknown, used or older than
+        30 s.
+        """
         ...
 
 
@@ -274,10 +305,30 @@ class BudgetService(Protocol):
         """Replace a budget"""
         ...
 
+
+class BudgetLevels(Protocol):
+    """Who may do what with the things of the budget service."""
+
     async def level_on_budget(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Budget (viewer, editor, owner); None when it does not exist for
         the caller.
         """
+        ...
+
+
+class BudgetInternals(Protocol):
+    """What the other services ask the budget service."""
+
+    async def fix_budget_currency(self, *, budget_id: str) -> BudgetCurrency:
+        """Lets a budget's currency stay for good, before its first expense is entered. NOT_FOUND
+        when the budget is gone.
+        """
+        ...
+
+    async def resolve_budget_access(
+        self, *, user_id: str, budget_id: str | None = None, role: Role | None = None
+    ) -> BudgetAccessList:
+        """What a user may do with one budget, or with each that it sees."""
         ...
 
 
@@ -304,6 +355,16 @@ class BudgetConsumers(Protocol):
 
     async def push_budgets(self, batch: Batch[BudgetDeleted | BudgetUpdated]) -> None:
         """Tells whoever watches a budget that it has changed."""
+        ...
+
+
+class BudgetWatches(Protocol):
+    """What can be watched of the budget service, as it changes."""
+
+    def watch_budget(self, caller: Caller, id: BudgetId) -> AsyncGenerator[Budget, None]:
+        """What getBudget would answer, after each change from the first step on; ends with the
+        caller's session or access.
+        """
         ...
 
 
@@ -421,10 +482,26 @@ class ExpenseService(Protocol):
         """Replace an expense"""
         ...
 
+
+class ExpenseLevels(Protocol):
+    """Who may do what with the things of the expense service."""
+
     async def level_on_expense(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Expense (viewer, editor, owner); None when it does not exist for
         the caller.
         """
+        ...
+
+
+class ExpenseInternals(Protocol):
+    """What the other services ask the expense service."""
+
+    async def find_expenses(self, *, ids: list[str]) -> ExpenseList:
+        """Those of the expenses that exist."""
+        ...
+
+    async def scan_expenses(self, *, after: str | None = None) -> ExpenseList:
+        """The expenses of everybody behind an id, by id; none when there are no more."""
         ...
 
 
@@ -500,6 +577,10 @@ class NotificationService(Protocol):
         """Notifications as they come"""
         ...
 
+
+class NotificationLevels(Protocol):
+    """Who may do what with the things of the notification service."""
+
     async def level_on_chat_room(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a ChatRoom (member); None when it does not exist for the caller."""
         ...
@@ -528,6 +609,26 @@ class NotificationConsumers(Protocol):
 
     async def purge_notifications(self, batch: Batch[UserDeleted]) -> None:
         """Deletes a deleted account's notifications and talks."""
+        ...
+
+
+class NotificationWatches(Protocol):
+    """What can be watched of the notification service, as it changes."""
+
+    def watch_chat_messages(
+        self, caller: Caller, room: UserId
+    ) -> AsyncGenerator[ChatMessage, None]:
+        """What listChatMessages would answer, after each change from the first step on; ends with
+        the caller's session or access.
+        """
+        ...
+
+    def watch_notifications(
+        self, caller: Caller, last_event_id: NotificationId | None = None
+    ) -> AsyncGenerator[Notification, None]:
+        """What streamNotifications would answer, after each change from the first step on; ends
+        with the caller's session or access.
+        """
         ...
 
 
@@ -591,6 +692,14 @@ class SearchService(Protocol):
         ...
 
 
+class SearchInternals(Protocol):
+    """What the other services ask the search service."""
+
+    async def rebuild_index(self) -> IndexSize:
+        """Builds the index anew, and answers when it has."""
+        ...
+
+
 class SearchConsumers(Protocol):
     """The events that the search service takes."""
 
@@ -637,8 +746,20 @@ class TaskService(Protocol):
         """Queue a failed or cancelled task again"""
         ...
 
+
+class TaskLevels(Protocol):
+    """Who may do what with the things of the task service."""
+
     async def level_on_task(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Task (owner); None when it does not exist for the caller."""
+        ...
+
+
+class TaskInternals(Protocol):
+    """What the other services ask the task service."""
+
+    async def queue_task(self, *, input: TaskParameters, kind: TaskKind, owner_id: str) -> Task:
+        """Queues a task for its owner."""
         ...
 
 
@@ -688,6 +809,10 @@ class TransactionService(Protocol):
         """Book the opposite of a transaction"""
         ...
 
+
+class TransactionLevels(Protocol):
+    """Who may do what with the things of the transaction service."""
+
     async def level_on_transaction(self, caller: Caller, id: str) -> str | None:
         """The caller's level on a Transaction (owner); None when it does not exist for
         the caller.
@@ -723,6 +848,29 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """Every service that knows who may do what."""
+
+    auth: AuthLevels
+    budget: BudgetLevels
+    expense: ExpenseLevels
+    notification: NotificationLevels
+    task: TaskLevels
+    transaction: TransactionLevels
+
+
+@dataclass(frozen=True, slots=True)
+class Internals:
+    """Every service that others ask."""
+
+    auth: AuthInternals
+    budget: BudgetInternals
+    expense: ExpenseInternals
+    search: SearchInternals
+    task: TaskInternals
+
+
+@dataclass(frozen=True, slots=True)
 class Consumers:
     """Every service that takes events."""
 
@@ -733,3 +881,11 @@ class Consumers:
     search: SearchConsumers
     task: TaskConsumers
     transaction: TransactionConsumers
+
+
+@dataclass(frozen=True, slots=True)
+class Watches:
+    """Every service that can be watched."""
+
+    budget: BudgetWatches
+    notification: NotificationWatches

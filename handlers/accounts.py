@@ -5,6 +5,7 @@ from __future__ import annotations
 from generated.errors import EmailTaken, LastAdmin
 from generated.events import UserCreated, UserDeleted, UserUpdated
 from generated.models import (
+    AccountIdentity,
     Authentication,
     MailPurpose,
     ProfileInput,
@@ -200,6 +201,15 @@ class Accounts:
         """The account's address, once it is verified."""
         user = await self._store.get(UserRecord, user_id)
         return user.email if user is not None and user.email_verified else None
+
+    async def describe_account(self, *, user_id: str) -> AccountIdentity:
+        """Both, for another process. Raises NotFound when the account is gone."""
+        user = await self._store.get(UserRecord, user_id)
+        if user is None:
+            raise NotFound("There is no such account.")
+        return AccountIdentity(
+            user_id=user.id, email=user.email, role=user.role, email_verified=user.email_verified
+        )
 
     # ----------------------------------------------------------------------------------------------
 

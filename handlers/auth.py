@@ -108,6 +108,7 @@ class AuthHandlers:
         self.caller_of = accounts.caller_of
         self.caller_by_id = accounts.caller_by_id
         self.email_of = accounts.email_of
+        self.describe_account = accounts.describe_account
 
     async def find_invited(self, batch: Batch[BudgetInvited]) -> None:
         """Tells the invited account, if the address has one that proved it."""

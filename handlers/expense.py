@@ -8,7 +8,14 @@ from typing import Any
 
 from generated.errors import ExternalIdTaken
 from generated.events import ExpenseCreated, ExpenseDeleted, ExpenseUpdated
-from generated.models import Currency, Expense, ExpenseInput, ExpensePage, ExpenseUpdate
+from generated.models import (
+    Currency,
+    Expense,
+    ExpenseInput,
+    ExpenseList,
+    ExpensePage,
+    ExpenseUpdate,
+)
 from handlers.access import BudgetAccess
 from handlers.expense_entry import currency_stays, entered, said, writable
 from handlers.expense_export import ExpenseExport
@@ -35,6 +42,7 @@ class ExpenseHandlers:
         export = ExpenseExport(store=store, budgets=budgets)
         self.export_expenses = export.export_expenses
         self.scan = export.scan
+        self.scan_expenses = export.scan_expenses
         self.import_expenses = ExpenseImport(
             store=store, ids=ids, clock=clock, budgets=budgets
         ).import_expenses
@@ -193,6 +201,10 @@ class ExpenseHandlers:
     async def expenses_of(self, ids: Sequence[str]) -> dict[str, Expense]:
         """The expenses with these ids that exist, whoever may see them."""
         return await self._store.get_many(Expense, ids)
+
+    async def find_expenses(self, *, ids: Sequence[str]) -> ExpenseList:
+        """`expenses_of` for another process."""
+        return ExpenseList(items=list((await self.expenses_of(ids)).values()))
 
 
 def _external_id_taken() -> ExternalIdTaken:

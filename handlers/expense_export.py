@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 
 from generated.errors import RangeInvalid
-from generated.models import Expense
+from generated.models import Expense, ExpenseList
 from handlers.access import BudgetAccess
 from handlers.rows import csv_header, csv_rows
 from runtime.call import Call
@@ -54,6 +54,12 @@ class ExpenseExport:
         async for page in self._pages(Query((), (("id", False),), _PAGE)):
             for expense in page:
                 yield expense
+
+    async def scan_expenses(self, *, after: str | None = None) -> ExpenseList:
+        """A step of `scan` for another process: what is behind the id `after`; none at the end."""
+        behind = None if after is None else (after, after)
+        page = await self._store.page(Expense, Query((), (("id", False),), _PAGE, behind))
+        return ExpenseList(items=page.items)
 
     async def _pages(self, query: Query) -> AsyncIterator[list[Expense]]:
         while True:

@@ -21,6 +21,7 @@ from generated.models import (
     ExpenseQuery,
     ExpenseSearchResult,
     Highlight,
+    IndexSize,
     MonthFacet,
     SearchField,
     SuggestField,
@@ -188,6 +189,10 @@ class SearchHandlers:
                 yield _document(expense)
 
         return await self._index.rebuild(documents())
+
+    async def rebuild_index(self) -> IndexSize:
+        """`rebuild` for another process."""
+        return IndexSize(expenses=await self.rebuild())
 
 
 def _document(expense: Expense) -> SearchDocument:

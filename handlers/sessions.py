@@ -17,7 +17,7 @@ from generated.models import (
     SessionState,
     UserRecord,
 )
-from generated.operations import ROLES
+from handlers.callers import caller_as
 from handlers.live import tell_identity
 from handlers.writing import Decided, decided, persist, rewrite
 from runtime.call import Call, Caller
@@ -275,10 +275,8 @@ class Sessions:
 
 
 def caller_for(user: UserRecord, session_id: str) -> Caller:
-    """`user` as a caller. Until the address is verified a staff role gives nothing."""
-    scopes = ROLES[user.role.value]
-    given = scopes if user.email_verified else ROLES["user"]
-    return Caller(user.id, session_id, user.role.value, given, user.email_verified, scopes - given)
+    """`user` as a caller."""
+    return caller_as(user.id, session_id, user.role, user.email_verified)
 
 
 def _ended() -> Unauthenticated:

@@ -42,6 +42,7 @@ class Call:
         "caller",
         "idempotency_key",
         "if_version",
+        "inside",
         "level",
         "operation",
         "pending",
@@ -79,6 +80,8 @@ class Call:
         self.idempotency_key = idempotency_key
         self.if_version = if_version
         self.caller: Caller = ANONYMOUS
+        # Whether another service of ours makes it, which has admitted and counted what it is for.
+        self.inside = False
         # The caller's level on the resource of the operation's first access rule, once access is
         # checked.
         self.level: str | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from runtime.problem import (
     Problem,
     ProblemKind,
 )
+from runtime.proxies import client_address
 from runtime.ratelimit import Limiter, limit_header, policy_header
 from runtime.refusal import refusal
 from runtime.rest import (
@@ -325,16 +326,8 @@ class Edge:
         address: str = client[0] if client else ""
         if not self._proxies:
             return address
-        hops = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-        for hop in (address, *reversed([part.strip() for part in hops if part.strip()])):
-            try:
-                parsed = ip_address(hop)
-            except ValueError:
-                return address
-            address = hop
-            if not any(parsed in network for network in self._proxies):
-                return address
-        return address
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return client_address(address, forwarded, self._proxies)
 
     def _done(
         self, scope: Scope, request: Request, operation: Operation, status: int, began: float

@@ -28,6 +28,8 @@ BACKENDS = (
     "ELASTIC_SEARCH_URL",
     "SMTP_URL",
 )
+# Where a process does not run all services, what these keep in common is on servers.
+SHARED = ("KAFKA_BROKER", "RABBITMQ_URL", "REDIS_URL", "JWT_SECRET")
 # They too need something built for them, but are no servers that the platform keeps its state in.
 EXPORTERS = ("OTEL_EXPORTER_OTLP_ENDPOINT",)
 
@@ -47,6 +49,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3000
     grpc_port: int = 50051
+    grpc_tls_cert: Path | None = None
+    grpc_tls_key: Path | None = None
+    grpc_plaintext: bool = False
     data_dir: Path = Path("data")
     public_url: str = "http://localhost:3000"
     cors_origins: tuple[str, ...] = ()
@@ -67,6 +72,16 @@ class Settings:
     elastic_search_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     otel_exporter_otlp_endpoint: str | None = field(default=None, repr=False)
+    # Where the services of other processes answer by gRPC, when this one does not run them.
+    auth_service: str = "auth:50051"
+    budget_service: str = "budget:50051"
+    expense_service: str = "expense:50051"
+    customer_service: str = "customer:50051"
+    order_service: str = "order:50051"
+    transaction_service: str = "transaction:50051"
+    search_service: str = "search:50051"
+    notification_service: str = "notification:50051"
+    task_service: str = "task:50051"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -80,6 +95,9 @@ class Settings:
             host=get("HOST", variables.read_host, cls.host),
             port=port,
             grpc_port=get("GRPC_PORT", variables.read_port, cls.grpc_port),
+            grpc_tls_cert=get("GRPC_TLS_CERT", variables.read_file, None),
+            grpc_tls_key=get("GRPC_TLS_KEY", variables.read_file, None),
+            grpc_plaintext=get("GRPC_PLAINTEXT", variables.read_switch, cls.grpc_plaintext),
             data_dir=get("DATA_DIR", Path, cls.data_dir),
             public_url=get("PUBLIC_URL", variables.read_public_url, f"http://localhost:{port}"),
             cors_origins=get(
@@ -108,9 +126,24 @@ class Settings:
             otel_exporter_otlp_endpoint=get(
                 "OTEL_EXPORTER_OTLP_ENDPOINT", variables.read_url("http", "https"), None
             ),
+            auth_service=get("AUTH_SERVICE", variables.read_target, cls.auth_service),
+            budget_service=get("BUDGET_SERVICE", variables.read_target, cls.budget_service),
+            expense_service=get("EXPENSE_SERVICE", variables.read_target, cls.expense_service),
+            customer_service=get("CUSTOMER_SERVICE", variables.read_target, cls.customer_service),
+            order_service=get("ORDER_SERVICE", variables.read_target, cls.order_service),
+            transaction_service=get(
+                "TRANSACTION_SERVICE", variables.read_target, cls.transaction_service
+            ),
+            search_service=get("SEARCH_SERVICE", variables.read_target, cls.search_service),
+            notification_service=get(
+                "NOTIFICATION_SERVICE", variables.read_target, cls.notification_service
+            ),
+            task_service=get("TASK_SERVICE", variables.read_target, cls.task_service),
         )
         if settings.port and settings.port == settings.grpc_port:
             get.faults.append("GRPC_PORT: is the same as PORT")
+        if (settings.grpc_tls_cert is None) != (settings.grpc_tls_key is None):
+            get.faults.append("GRPC_TLS_CERT, GRPC_TLS_KEY: both or neither must be set")
         servers = [name for name in BACKENDS if get.text(name)]
         if servers and not get.text("JWT_SECRET"):
             # Processes may share a server; a secret that each makes for itself would part them.
@@ -124,6 +157,17 @@ class Settings:
     def configured_backends(self) -> tuple[str, ...]:
         """The variables of the real servers that are set; without any, everything is embedded."""
         return tuple(name for name in BACKENDS if getattr(self, name.lower()) is not None)
+
+    def require_shared(self) -> None:
+        """Refuses a process that runs some services only without what all of them must share."""
+        missing = [name for name in SHARED if getattr(self, name.lower()) is None]
+        if missing:
+            raise SettingsError(
+                [
+                    f"{name}: must be set where a process runs some of the services only"
+                    for name in missing
+                ]
+            )
 
     def require_adapters(self, built: Collection[str]) -> None:
         """Refuses what is set but not `built`: else data meant for it would silently stay here."""

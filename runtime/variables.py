@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -62,6 +63,21 @@ def read_host(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._:-]+", text):
         raise FaultyVariable("must be a host name or an address, without a port")
     return text
+
+
+def read_file(text: str) -> Path:
+    """A file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        raise FaultyVariable("must name a file that is there")
+    return path
+
+
+def read_switch(text: str) -> bool:
+    """On or off."""
+    if text.lower() not in ("true", "false"):
+        raise FaultyVariable("must be true or false")
+    return text.lower() == "true"
 
 
 def read_name(text: str) -> str:
@@ -185,6 +201,14 @@ def read_url(*schemes: str) -> Callable[[str], str]:
         return text
 
     return parse_url
+
+
+def read_target(text: str) -> str:
+    """Another process's gRPC: a host and its port."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or not 0 < int(match[1]) <= 65535:
+        raise FaultyVariable("must be host:port")
+    return text
 
 
 def read_brokers(text: str) -> str:

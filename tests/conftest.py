@@ -22,6 +22,7 @@ SERVERS = {
 }
 # Where Debian and others put them; any one of a row will do.
 PROGRAMS = {
+    "nginx": (("nginx",),),
     "node": (("node",), ("npm",)),
     "browser": (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import process_time
 from typing import Any
@@ -111,15 +111,3 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 
 _START = {"type": "http.response.start", "status": 204, "headers": []}
 _BODY = {"type": "http.response.body", "body": b""}
-
-
-async def rounds(
-    apps: Sequence[tuple[str, Asgi]], asks: Sequence[Ask], count: int, seconds: float
-) -> dict[tuple[str, str], list[float]]:
-    """CPU µs by application and request: `count` rounds in which each has its turn."""
-    figures: dict[tuple[str, str], list[float]] = {}
-    for _ in range(count):
-        for ask in asks:
-            for name, app in apps:
-                figures.setdefault((name, ask.name), []).append(await cost(app, ask, seconds))
-    return figures

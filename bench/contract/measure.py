@@ -1,15 +1,23 @@
-"""CPU a request of each contender's contract layer, after each has answered rightly."""
+"""CPU a request of each contender's contract layer, after each has answered rightly.
+
+Each contender has a process of its own, which asks itself when it is its turn: nobody pays for
+collecting the garbage of what another has loaded.
+
+    python -m bench.contract.measure NAME
+
+is such a process: it takes lines of a request's name and seconds, and gives CPU µs a request.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import re
+import subprocess
+import sys
+from contextlib import ExitStack
 from statistics import median
 
-from bench.contract import ours
-from bench.contract.drive import Asgi, Ask, nothing, once, rounds
-from bench.peers import connexion_app, fastapi_app, raw_asgi
+from bench.contract.drive import Asgi, Ask, cost, nothing, once
 from bench.sample import (
     BUDGET,
     BUDGET_BODY,
@@ -26,15 +34,28 @@ _MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z").fullmatch
 OURS, INTERPRETED, FASTAPI, RAW, DRIVER = "ours", "connexion", "FastAPI", "raw ASGI", "driver alone"
 
 
-def contenders() -> list[tuple[str, Asgi]]:
-    """Everybody who is compared, and the driver itself."""
-    return [
-        (OURS, ours.app),
-        (RAW, raw_asgi.app),
-        (FASTAPI, fastapi_app.app),
-        (INTERPRETED, connexion_app.build()),
-        (DRIVER, nothing),
-    ]
+NAMES = (OURS, RAW, FASTAPI, INTERPRETED, DRIVER)
+
+
+def contender(name: str) -> Asgi:
+    """One of them, loaded; nothing of the others is."""
+    if name == OURS:
+        from bench.contract import ours
+
+        return ours.app
+    if name == RAW:
+        from bench.peers import raw_asgi
+
+        return raw_asgi.app
+    if name == FASTAPI:
+        from bench.peers import fastapi_app
+
+        return fastapi_app.app
+    if name == INTERPRETED:
+        from bench.peers import connexion_app
+
+        return connexion_app.build()
+    return nothing
 
 
 async def check(name: str, app: Asgi) -> None:
@@ -63,19 +84,54 @@ async def check(name: str, app: Asgi) -> None:
         assert status == expected, f"{name}: {id} gave {status}"
 
 
-async def _measure(count: int, seconds: float) -> dict[tuple[str, str], list[float]]:
-    apps = contenders()
-    for name, app in apps[:-1]:
+async def _turns(name: str) -> None:
+    """Proves that `name` answers rightly, then asks it as often as a line comes in."""
+    app = contender(name)
+    if name != DRIVER:
         await check(name, app)
-    # Once unmeasured: caches fill, code specialises.
-    await rounds(apps, (GET, POST), 1, seconds / 4)
-    # One process holds all contenders: none is to pay for looking through the others' heaps.
-    gc.collect()
-    gc.freeze()
-    return await rounds(apps, (GET, POST), count, seconds)
+    asks = {ask.name: ask for ask in (GET, POST)}
+    for line in sys.stdin:
+        ask, seconds = line.split()
+        print(await cost(app, asks[ask], float(seconds)), flush=True)
 
 
 def measure(count: int, seconds: float) -> dict[tuple[str, str], float]:
     """Median CPU µs a request by contender and request, the driver's share in each."""
-    figures = asyncio.run(_measure(count, seconds))
+    figures: dict[tuple[str, str], list[float]] = {}
+    with ExitStack() as stack:
+        started = {
+            name: stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "bench.contract.measure", name],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for name in NAMES
+        }
+        # The first round is not measured: caches fill, code specialises.
+        for turn in range(count + 1):
+            for ask in (GET, POST):
+                for name, process in started.items():
+                    figure = _ask(process, ask.name, seconds if turn else seconds / 4)
+                    if turn:
+                        figures.setdefault((name, ask.name), []).append(figure)
+        for process in started.values():
+            assert process.stdin is not None
+            process.stdin.close()
     return {key: median(values) for key, values in figures.items()}
+
+
+def _ask(process: subprocess.Popen[str], ask: str, seconds: float) -> float:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{ask} {seconds}\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, f"a contender has ended: {process.args!r}"
+    return float(answer)
+
+
+if __name__ == "__main__":
+    asyncio.run(_turns(sys.argv[1]))

@@ -13,7 +13,7 @@ from generated.rest import routes
 from runtime.call import Call
 from runtime.gate import Gate
 from runtime.idempotency import Arguments, Chain
-from runtime.model import assemble
+from runtime.model import Entity, assemble
 from runtime.operation import Operation
 from runtime.problem import InvalidInput, MalformedRequest, NotFound, UnsupportedMediaType
 from runtime.rest import Receive, Request, Scope, Send
@@ -24,8 +24,7 @@ _KNOWN = Budget.model_validate_json(json.dumps(BUDGET))
 async def _get_budget(call: Call, arguments: Arguments) -> Budget:
     if arguments["id"] != BUDGET_ID:
         raise NotFound
-    # A copy, for 1.5 µs: that an entity remembers its encoding is no part of this comparison.
-    return _KNOWN.but()
+    return _KNOWN
 
 
 async def _create_budget(call: Call, arguments: Arguments) -> Budget:
@@ -74,6 +73,8 @@ class _OpenGate:
 
 
 _ROUTER = routes(cast(Gate, _OpenGate()))
+# That an entity remembers its encoding is no part of this comparison: it is made to forget it.
+_FORGET = Entity.__dict__["wire"].__delete__
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +97,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await _plain(send, 404)
         return
     body = cast(bytes, response.body)
+    if response.status == 200:
+        _FORGET(_KNOWN)
     await send(
         {
             "type": "http.response.start",

@@ -5,7 +5,15 @@ it.
 from __future__ import annotations
 
 from compiler.emit.lines import Module, literal
-from compiler.emit.types import Names, arguments, operations_of, result, ticket_name
+from compiler.emit.types import (
+    Names,
+    Watched,
+    arguments,
+    operations_of,
+    result,
+    ticket_name,
+    watched,
+)
 from compiler.ir import Contract, Operation, Service
 
 
@@ -18,6 +26,7 @@ def _services(contract: Contract) -> str:
     module = Module("services.py", "What a handler must offer: a Protocol a service.")
     names = Names.of(contract)
     protocol = module.use("typing", "Protocol")
+    watches = watched(module, contract, names)
     for service in contract.services:
         module.gap()
         with module.block(f"class {_class(service)}Service({protocol}):"):
@@ -25,23 +34,72 @@ def _services(contract: Contract) -> str:
             for operation in operations_of(contract, service.name):
                 module.line()
                 _method(module, operation, names)
-            _levels(module, contract, service)
+        _levels(module, contract, service)
+        _internals(module, contract, service, names)
         _consumers(module, contract, service)
-    _all(module, contract)
+        _watches(module, service, watches)
+    _all(module, contract, watches)
     return module.text()
 
 
-def _all(module: Module, contract: Contract) -> None:
+def _watches(module: Module, service: Service, watches: list[Watched]) -> None:
+    own = [watch for watch in watches if watch.operation.service == service.name]
+    if not own:
+        return
+    protocol = module.use("typing", "Protocol")
+    caller = module.use_type("runtime.call", "Caller")
+    generator = module.use_type("collections.abc", "AsyncGenerator")
+    module.gap()
+    with module.block(f"class {_class(service)}Watches({protocol}):"):
+        module.doc(f"What can be watched of the {service.name} service, as it changes.")
+        for watch in own:
+            taken = "".join(
+                f", {a.name}: {a.annotation}{f' = {a.default}' if a.default else ''}"
+                for a in watch.arguments
+            )
+            module.line()
+            with module.block(
+                f"def {watch.method}(self, caller: {caller}{taken}) "
+                f"-> {generator}[{watch.item}, None]:"
+            ):
+                module.doc(
+                    f"What {watch.operation.id} would answer, after each change from the first "
+                    "step on; ends with the caller's session or access."
+                )
+                module.line("...")
+
+
+def _all(module: Module, contract: Contract, watches: list[Watched]) -> None:
     """What the composition root fills: a handler that lacks a method is a type error there."""
     dataclass = module.use("dataclasses", "dataclass")
     taking = {consumer.service for consumer in contract.consumers}
+    knowing = {resource.service for resource in contract.resources}
+    asked = {operation.service for operation in contract.operations if operation.internal}
     for name, doc, suffix, services in (
         ("Services", "Every service's operations.", "Service", contract.services),
+        (
+            "Levels",
+            "Every service that knows who may do what.",
+            "Levels",
+            [service for service in contract.services if service.name in knowing],
+        ),
+        (
+            "Internals",
+            "Every service that others ask.",
+            "Internals",
+            [service for service in contract.services if service.name in asked],
+        ),
         (
             "Consumers",
             "Every service that takes events.",
             "Consumers",
             [service for service in contract.services if service.name in taking],
+        ),
+        (
+            "Watches",
+            "Every service that can be watched.",
+            "Watches",
+            [s for s in contract.services if any(w.operation.service == s.name for w in watches)],
         ),
     ):
         if not services:
@@ -75,20 +133,52 @@ def _class(service: Service) -> str:
 
 def _levels(module: Module, contract: Contract, service: Service) -> None:
     """The questions that only this service can answer: what level a caller has on a resource."""
-    for resource in contract.resources:
-        if resource.service != service.name:
-            continue
-        caller = module.use_type("runtime.call", "Caller")
-        module.line()
-        with module.block(
-            f"async def {level_method(resource.name)}("
-            f"self, caller: {caller}, id: str) -> str | None:"
-        ):
-            module.doc(
-                f"The caller's level on a {resource.name} ({', '.join(resource.levels)}); "
-                "None when it does not exist for the caller."
-            )
-            module.line("...")
+    resources = [row for row in contract.resources if row.service == service.name]
+    if not resources:
+        return
+    protocol = module.use("typing", "Protocol")
+    caller = module.use_type("runtime.call", "Caller")
+    module.gap()
+    with module.block(f"class {_class(service)}Levels({protocol}):"):
+        module.doc(f"Who may do what with the things of the {service.name} service.")
+        for resource in resources:
+            module.line()
+            with module.block(
+                f"async def {level_method(resource.name)}("
+                f"self, caller: {caller}, id: str) -> str | None:"
+            ):
+                module.doc(
+                    f"The caller's level on a {resource.name} ({', '.join(resource.levels)}); "
+                    "None when it does not exist for the caller."
+                )
+                module.line("...")
+
+
+def _internals(module: Module, contract: Contract, service: Service, names: Names) -> None:
+    """What the other services ask this one, in process or by gRPC."""
+    own = [o for o in contract.operations if o.internal and o.service == service.name]
+    if not own:
+        return
+    protocol = module.use("typing", "Protocol")
+    module.gap()
+    with module.block(f"class {_class(service)}Internals({protocol}):"):
+        module.doc(f"What the other services ask the {service.name} service.")
+        for operation in own:
+            module.line()
+            with module.block(internal_head(module, operation, names)):
+                module.doc(operation.summary or operation.id)
+                module.line("...")
+
+
+def internal_head(module: Module, operation: Operation, names: Names) -> str:
+    """The first line of an internal operation's method."""
+    taken = []
+    for field in sorted(operation.arguments, key=lambda field: not field.required):
+        text = names.annotation(module, field.type)
+        taken.append(f"{field.python}: {text}{'' if field.required else ' = None'}")
+    arguments = f", *, {', '.join(taken)}" if taken else ""
+    gives = names.annotation(module, operation.result) if operation.result else "None"
+    return f"async def {operation.python}(self{arguments}) -> {gives}:"
 
 
 def level_method(resource: str) -> str:
@@ -121,7 +211,8 @@ def _operations(contract: Contract) -> str:
     module = Module("operations.py", "What the contract says of each operation, for the pipeline.")
     operation_class = module.use("runtime.operation", "Operation")
     exposed = [operation for operation in contract.operations if not operation.internal]
-    for operation in exposed:
+    internal = [operation for operation in contract.operations if operation.internal]
+    for operation in (*exposed, *internal):
         module.line(f"{operation.python.upper()} = {operation_class}(")
         for name, value in _facts(module, operation, contract):
             module.line(f"    {name}={value},")
@@ -132,11 +223,25 @@ def _operations(contract: Contract) -> str:
         module.line(f"    {literal(operation.id)}: {operation.python.upper()},")
     module.line("}")
     module.gap()
+    if internal:
+        module.line("# What services ask each other, and the method that answers.")
+        module.line(f"INTERNAL_OPERATIONS: dict[str, {operation_class}] = {{")
+        for operation in internal:
+            module.line(f"    {literal(operation.id)}: {operation.python.upper()},")
+        module.line("}")
+        module.gap()
     module.line("# What a role gives, the roles that it includes counted in.")
     module.line("ROLES: dict[str, frozenset[str]] = {")
     for role in contract.roles:
         scopes = "".join(f"{literal(scope)}, " for scope in role.scopes)
         module.line(f"    {literal(role.name)}: frozenset(({scopes})),")
+    module.line("}")
+    module.gap()
+    module.line("# Operation → the service that lets what it answers be watched, and its method.")
+    module.line("WATCH_METHODS: dict[str, tuple[str, str]] = {")
+    for watch in watched(module, contract, Names.of(contract)):
+        service, method = literal(watch.operation.service), literal(watch.method)
+        module.line(f"    {literal(watch.operation.id)}: ({service}, {method}),")
     module.line("}")
     module.gap()
     module.line("# Resource → the service that knows who may do what with it, and its method.")

@@ -97,6 +97,66 @@ def arguments(module: Module, operation: Operation, names: Names) -> list[Argume
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An operation that streams and subscriptions watch: what it would answer, as it changes.
+
+    `arguments` say what to watch; how to page through it is no concern of it. `item` is the type of
+    what comes.
+    """
+
+    operation: Operation
+    method: str
+    arguments: tuple[Argument, ...]
+    item: str
+
+
+def watched(module: Module, contract: Contract, names: Names) -> list[Watched]:
+    """What is watched over any protocol, by operation."""
+    wanted = {stream.watches for stream in contract.streams}
+    found: list[Watched] = []
+    for operation in contract.operations:
+        fields = [row for row in operation.graphql if row.root == "subscription"]
+        streams = operation.rpc is not None and operation.rpc.server_stream
+        if operation.rest is None or not (
+            operation.id in wanted or fields or (streams and _events(operation))
+        ):
+            continue
+        asked = {
+            parameter.python
+            for parameter in operation.rest.parameters
+            if parameter.location == "path" or parameter.name.lower() == "last-event-id"
+        }
+        taken = tuple(a for a in arguments(module, operation, names) if a.name in asked)
+        item = _item(module, contract, operation, names, [row.type for row in fields])
+        method = f"watch_{operation.python.partition('_')[2] or operation.python}"
+        found.append(Watched(operation, method, taken, item))
+    return found
+
+
+def _events(operation: Operation) -> bool:
+    media = success_media(operation)
+    return media is not None and media.name == "text/event-stream"
+
+
+def _item(
+    module: Module, contract: Contract, operation: Operation, names: Names, fields: list[str]
+) -> str:
+    media = success_media(operation)
+    if media is not None and is_json(media.name):
+        if operation.listing and media.type.ref:
+            page = contract.schema(media.type.ref).type.fields
+            items = next((f.type.item for f in page if f.name == "items"), None)
+            if items is not None:
+                return names.annotation(module, items)
+        return names.annotation(module, media.type)
+    given = [operation.rpc.response] if operation.rpc else [fields[0].strip("!")] if fields else []
+    for name in given:
+        if name in names.schemas:
+            return module.use_type("generated.models", names.schemas[name])
+    return module.use_type("typing", "Any")
+
+
 # Headers that the pipeline reads; no handler sees them.
 PIPELINE_HEADERS = frozenset({"idempotency-key", "if-match", "x-request-id"})
 

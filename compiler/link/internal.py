@@ -69,6 +69,7 @@ class InternalLinker:
             method.span,
             summary=method.doc,
             rpc=rpc,
+            deadline=float(method.deadline or 5),
             internal=True,
             left_out=(("graphql", "between services only"), ("rest", "between services only")),
             arguments=arguments,

@@ -75,6 +75,8 @@ class ProtoMethod:
     internal: bool = False
     watches: str | None = None
     sends: str | None = None
+    # Seconds.
+    deadline: int | None = None
     doc: str = ""
 
 
@@ -233,6 +235,7 @@ class _File:
                     internal=bool(said.get("internal")),
                     watches=said.get("watches"),
                     sends=said.get("sends"),
+                    deadline=said.get("deadline"),
                     doc=doc,
                 )
             )

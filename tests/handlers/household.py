@@ -145,6 +145,7 @@ class Household:
                 if service in SERVICES
             },
             ranks=LEVELS,
+            watches={},
             stores=stores,
             results=RESULTS,
             identities=self.accounts,

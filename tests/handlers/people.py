@@ -34,13 +34,14 @@ class Auth:
         self.known = KnownTokens()
         self.store = world.store("auth")
         self.passwords = Passwords(cost=4, threads=2)
+        self.tokens = AccessTokens(SECRET, "issuer", "audience", world.clock)
         self.handlers = AuthHandlers(
             store=self.store,
             ids=world.ids,
             clock=world.clock,
             pager=world.pager,
             passwords=self.passwords,
-            tokens=AccessTokens(SECRET, "issuer", "audience", world.clock),
+            tokens=self.tokens,
             known=self.known,
             fanout=world.fanout,
             mailer=world.mailer,

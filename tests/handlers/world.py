@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
@@ -34,10 +35,12 @@ class TurnedIds:
 
     def __init__(self, clock: TurnableClock) -> None:
         self._clock = clock
+        self._made = itertools.count()
 
     def new(self, prefix: str) -> str:
-        """A new id."""
-        return f"{prefix}_{encode(uuid7(milliseconds(self._clock.now())))}"
+        """A new id; later ones of a millisecond sort behind."""
+        beyond = next(self._made) * 250 % 1_000_000
+        return f"{prefix}_{encode(uuid7(milliseconds(self._clock.now()) * 1_000_000 + beyond))}"
 
 
 class World:

@@ -91,6 +91,7 @@ def test_all_faults_are_listed_at_once_and_none_quotes_its_value() -> None:
         "MAIL_FROM": "hunter2",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://hunter2",
         **dict.fromkeys(BACKENDS, "hunter2://u:hunter2@localhost"),
+        **{name: "hunter2:hunter2" for name in VARIABLES if name.endswith("_SERVICE")},
     }
     found = faults(bad)
     assert set(found) == set(VARIABLES) - {"DATA_DIR"}
@@ -175,3 +176,14 @@ def test_the_example_names_every_variable_with_its_default() -> None:
     # A secret in the example would become somebody's secret.
     assert shown["JWT_SECRET"] == ""
     assert all(line.startswith("#") or not line for line in text.splitlines())
+
+
+def test_nine_processes_share_what_they_must() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({"REDIS_URL": SERVERS["REDIS_URL"], "JWT_SECRET": SECRET}).require_shared()
+    names = [fault.partition(":")[0] for fault in caught.value.faults]
+    assert names == ["KAFKA_BROKER", "RABBITMQ_URL"]
+    Settings.read({**SERVERS, "JWT_SECRET": SECRET}).require_shared()
+    assert Settings().budget_service == "budget:50051"
+    assert Settings.read({"BUDGET_SERVICE": "[::1]:9001"}).budget_service == "[::1]:9001"
+    assert faults({"TASK_SERVICE": "http://tasks"}) == {"TASK_SERVICE": "must be host:port"}
