@@ -40,6 +40,7 @@ _EMITTERS = (
     messages,
     brokers,
     storage,
+    rows,
     tables,
     inputs,
     rest,
