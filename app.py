@@ -67,6 +67,7 @@ from runtime.passwords import Passwords
 from runtime.ports import Bus, Clock, Consumer, Envelope, Fanout, Ids, Mailer
 from runtime.problem import PLATFORM_PROBLEMS
 from runtime.ratelimit import Limiter
+from runtime.revocation import follow_revocations
 from runtime.settings import Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
@@ -431,22 +432,12 @@ class Platform:
         await self.backends.start(self.consumers)
         await self.hub.start()
         await self.graphql.start()
-        self._following = asyncio.create_task(self._follow_identity())
+        if (connected := self.backends.connected) is not None:
+            following = follow_revocations(self.fanout, IDENTITY, self._known, connected)
+            self._following = asyncio.create_task(following)
         if self.backends.index.needs_rebuild:
             self._rebuilding = asyncio.create_task(self._rebuild())
         self.ready = True
-
-    async def _follow_identity(self) -> None:
-        """Forgets the tokens of sessions that another process has ended or changed."""
-        while True:
-            listener = self.fanout.listen(IDENTITY)
-            async for message in listener:
-                told = json.loads(message)
-                self._known.forget(told["userId"], told.get("sessionId"))
-            if not self.ready:
-                return
-            # Something may have been missed.
-            self._known.forget_all()
 
     async def _rebuild(self) -> None:
         """Fills an index that began empty: it is new, or what was there could not be read."""

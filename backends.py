@@ -2,16 +2,19 @@
 
 Each is independent of the others. `app.py` gives what is opened here to handlers and protocols; no
 adapter is opened anywhere else. The clients of servers are loaded where their variable is set.
+
+Long because what each server needs to be opened is read together.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Protocol
 
+from generated.models import BudgetRecord, Expense, SessionRecord
 from generated.operations import SERVICES
 from generated.storage import HOMES, TABLES
 from runtime.adapters.embedded_bus import EmbeddedBus
@@ -55,8 +58,9 @@ ADAPTERS = (
     "ELASTIC_SEARCH_URL",
     "SMTP_URL",
 )
-# Whose entities are read far more often than written; Redis keeps them (contract.md).
-_CACHED = ("auth", "budget", "expense")
+# Read far more often than written, so Redis keeps them; accounts are not among them, as their records
+# hold password hashes.
+_CACHED = (BudgetRecord, Expense, SessionRecord)
 # Seconds that events which a stop has caused may take to be published; the rest waits in a store.
 _FLUSH = 3.0
 
@@ -93,6 +97,8 @@ class Backends:
         self.stores: dict[str, Store] = {}
         self.health: list[Health] = []
         self.limits: SharedLimits | None = None
+        # Whether other processes are heard; None: there are none.
+        self.connected: Callable[[], bool] | None = None
         self.fanout: ClosableFanout
         self.index: OpenIndex
         self.mailer: Mailer
@@ -304,11 +310,15 @@ class Backends:
         fanout = RedisFanout(line, prefix=prefix)
         self._stack.push_async_callback(fanout.aclose)
         self.fanout = fanout
+        self.connected = lambda: fanout.connected
         self.limits = RedisLimits(line, limiter, prefix=prefix)
-        for service in _CACHED:
+        for service in self._services:
             # An embedded store is one process's, and remembers by itself.
-            if service in self.stores and self._served(service):
-                tables = [table for table in TABLES if table.service == service]
+            if self._served(service):
+                tables = [table for table in TABLES if table.kind in _CACHED]
+                tables = [table for table in tables if table.service == service]
+                if not tables:
+                    continue
                 cached = CachedStore(self.stores[service], line, fanout, tables, prefix=prefix)
                 self._stack.push_async_callback(cached.close)
                 self.stores[service] = cached
