@@ -58,7 +58,7 @@ ADAPTERS = (
     "ELASTIC_SEARCH_URL",
     "SMTP_URL",
 )
-# Read far more often than written, so Redis keeps them; accounts are not among them, as their records
+# Read far more often than written, so Redis keeps them; accounts are not among them: their records
 # hold password hashes.
 _CACHED = (BudgetRecord, Expense, SessionRecord)
 # Seconds that events which a stop has caused may take to be published; the rest waits in a store.
