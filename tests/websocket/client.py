@@ -136,6 +136,9 @@ class Client:
 class Line:
     """How clients reach one server."""
 
+    # The platform behind it, where a test needs both.
+    world: World
+
     def __init__(self, port: int) -> None:
         self.port = port
         self._open: list[Client] = []
