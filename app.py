@@ -315,7 +315,7 @@ class Platform:
         limits = Limits(introspection=settings.graphql_introspection)
         documents = read_known(settings.graphql_documents)
         only = settings.graphql_only_documents
-        load = Loader(lambda: _graphql(gate, limits, documents, only))
+        load = Loader(lambda: _graphql(gate, limits, limiter, documents, only))
         graphql = Gateway(load, PROBLEMS, limits, metrics, graphiql.page)
         self.graphql = GraphHub(
             load=load,
@@ -515,7 +515,9 @@ def _event(envelope: Envelope) -> Any:
     return EVENTS[envelope.type].decode(envelope)
 
 
-def _graphql(gate: Gate, limits: Limits, documents: Mapping[str, str], only: bool) -> Engine:
+def _graphql(
+    gate: Gate, limits: Limits, limiter: Limiter, documents: Mapping[str, str], only: bool
+) -> Engine:
     """What answers GraphQL; Strawberry and graphql-core are loaded for it alone."""
     from generated.graphql import BINDINGS, schema
     from generated.inputs import INPUTS
@@ -523,7 +525,8 @@ def _graphql(gate: Gate, limits: Limits, documents: Mapping[str, str], only: boo
     from runtime.graphql.resolve import Fields
 
     fields = Fields(gate, BINDINGS, INPUTS)
-    return Engine(schema()._schema, fields, PROBLEMS, limits, documents, only_known=only)
+    core = schema()._schema
+    return Engine(core, fields, PROBLEMS, limits, limiter, documents, only_known=only)
 
 
 def _interpreter(gate: Gate) -> Any:

@@ -31,8 +31,8 @@ FIELDS = "id version createdAt updatedAt name limit currency period startsOn spe
 QUERY = f"query {{ budgets(first: 100) {{ {FIELDS} }} }}"
 BODY = json.dumps({"query": QUERY}).encode()
 _ASKED = (
-    "Asked by one connection. Ours also knows who asks, counts the call and reads the page from its "
-    "store; the peers answer anybody from memory."
+    "Asked by one connection. Ours also knows who asks, counts the call and reads the page from "
+    "its store; the peers answer anybody from memory."
 )
 OURS, STRAWBERRY, APOLLO_SERVER = "ours", "Strawberry", "Apollo Server"
 

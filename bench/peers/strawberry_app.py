@@ -68,5 +68,5 @@ class Query:
 
 
 app: GraphQL[None, None] = GraphQL(
-    strawberry.Schema(Query, extensions=[ParserCache(100), ValidationCache(100)])
+    strawberry.Schema(Query, extensions=[lambda: ParserCache(100), lambda: ValidationCache(100)])
 )

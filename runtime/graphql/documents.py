@@ -44,7 +44,7 @@ class Refused(Exception):
 class Document:
     """A document that may be executed, and what was learnt of it."""
 
-    __slots__ = ("ast", "conditions", "fragments", "operations", "plans")
+    __slots__ = ("ast", "conditions", "fields", "fragments", "operations", "plans")
 
     def __init__(self, ast: DocumentNode) -> None:
         self.ast = ast
@@ -59,6 +59,7 @@ class Document:
         visit(ast, found)
         # Variables that say whether something is in the answer at all.
         self.conditions = tuple(sorted(found.conditions))
+        self.fields = found.fields
         # The ways to execute it, by operation and conditions (plan.py).
         self.plans: dict[Any, Any] = {}
 
@@ -75,11 +76,15 @@ class Document:
 
 
 class _Found(Visitor):
-    """The variables in directives."""
+    """The variables in directives, and how many fields are written."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conditions: set[str] = set()
+        self.fields = 0
+
+    def enter_field(self, *_: Any) -> None:
+        self.fields += 1
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
         for argument in node.arguments or ():
@@ -123,14 +128,31 @@ class Documents:
             self._size -= len(self._kept.popitem(last=False)[0])
         return document
 
+    def _measure(self, document: Document) -> None:
+        """Raises GraphQLError for what is beyond a limit."""
+        limits = self._limits
+        for count, most, what in (
+            (len(document.ast.definitions), limits.definitions, "definitions"),
+            (document.fields, limits.fields, "fields"),
+        ):
+            if count > most:
+                raise GraphQLError(f"A document may have {most} {what}.")
+        walk = Walk(document.fragments, limits)
+        for operation in document.operations.values():
+            walk.check(operation)
+
     def _read(self, text: str) -> Document:
+        if len(text) > self._limits.text:
+            raise _bad(f"A document may have {self._limits.text} characters.")
         try:
             ast = parse(text, max_tokens=self._limits.tokens)
         except GraphQLError as error:
             raise Refused(MalformedRequest("The document cannot be read."), [error]) from None
         except RecursionError:
             raise _bad("The document is nested too deeply.") from None
+        document = Document(ast)
         try:
+            self._measure(document)
             errors = validate(
                 self._schema,
                 ast,
@@ -138,16 +160,12 @@ class Documents:
                 max_errors=_MOST_ERRORS,
                 hide_suggestions=not self._limits.introspection,
             )
-            if not errors:
-                document = Document(ast)
-                walk = Walk(document.fragments, self._limits)
-                for operation in document.operations.values():
-                    walk.check(operation)
-                return document
         except GraphQLError as error:
             errors = [error]
         except RecursionError:
             raise _bad("The document is nested too deeply.") from None
+        if not errors:
+            return document
         raise Refused(InvalidInput("The document does not fit the schema."), errors)
 
 

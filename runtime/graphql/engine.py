@@ -22,8 +22,20 @@ from runtime.graphql.explain import explain
 from runtime.graphql.limits import Limits
 from runtime.graphql.plan import Plan, plan
 from runtime.graphql.resolve import Fields, Resolver
-from runtime.problem import DeadlineExceeded, InvalidInput, MethodNotAllowed, Problem, ProblemKind
+from runtime.operation import RateRule
+from runtime.problem import (
+    DeadlineExceeded,
+    InvalidInput,
+    MethodNotAllowed,
+    Problem,
+    ProblemKind,
+    RateLimited,
+)
+from runtime.ratelimit import Limiter, address_key
 
+# Documents that are not remembered, of one address in a minute; variables make many requests one
+# document.
+_DOCUMENTS = RateRule("graphql-documents", 300, 60)
 # Seconds for a whole document; each of its operations has a deadline of its own.
 DEADLINE = 30.0
 _MOST_ERRORS = 20
@@ -56,6 +68,7 @@ class Engine:
         fields: Fields,
         problems: Mapping[str, ProblemKind],
         limits: Limits,
+        limiter: Limiter,
         known: Mapping[str, str],
         *,
         only_known: bool,
@@ -65,6 +78,7 @@ class Engine:
         self.limits = limits
         self.errors = ErrorWriter(problems)
         self.documents = Documents(schema, limits)
+        self._limiter = limiter
         self._known = known
         self._only_known = only_known
 
@@ -103,7 +117,14 @@ class Engine:
 
     async def _prepared(self, asked: Asked, resolver: Resolver, safe: bool) -> Prepared:
         """Reads the document and the variables. Raises Refused."""
-        document = self.documents.get(self._text(asked))
+        text = self._text(asked)
+        if text not in self.documents:
+            # Reading one takes milliseconds, whoever sends it: so it is counted.
+            verdict = self._limiter.take(address_key(resolver.address), _DOCUMENTS)
+            if not verdict.allowed:
+                late = RateLimited("Too many new documents.", retry_after=verdict.retry_after)
+                raise Refused(late, [GraphQLError(late.detail)])
+        document = self.documents.get(text)
         operation = document.operation(asked.operation_name)
         if safe and operation.operation is not OperationType.QUERY:
             problem = MethodNotAllowed("A mutation takes POST.")

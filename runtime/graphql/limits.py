@@ -9,8 +9,12 @@ from dataclasses import dataclass
 class Limits:
     """Beyond any of these a document is refused before anything runs."""
 
-    # What a document is made of; the standard introspection query has some 400 tokens.
+    # What a document is made of; the standard introspection query has some 400 tokens. Validation
+    # compares fields with each other and fragments with each other: their number counts twice.
+    text: int = 64 * 1024
     tokens: int = 2000
+    fields: int = 500
+    definitions: int = 50
     # Levels of fields. Introspection goes by levels of its own.
     depth: int = 10
     introspection_depth: int = 15

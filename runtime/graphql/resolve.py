@@ -81,6 +81,11 @@ class Resolver:
         # What was called, in order.
         self.calls: list[Call] = []
 
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return self._asker.address
+
     async def admitted(self, bound: Bound) -> Call:
         """The call that a field makes, let in. Raises the refusal as a Problem."""
         asker = self._asker

@@ -16,7 +16,11 @@ from runtime.graphql.limits import Limits
 
 
 class Walk:
-    """Counts what one operation is made of, its fragments where they are spread."""
+    """Counts what one operation is made of, its fragments where they are spread.
+
+    It comes before validation, which takes its time over large documents: a fragment that is not
+    there, or spread within itself, counts as nothing, and validation refuses it.
+    """
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode], limits: Limits) -> None:
         self._fragments = fragments
@@ -24,7 +28,7 @@ class Walk:
         self._sizes: dict[str, tuple[int, int, int, int]] = {}
 
     def check(self, operation: OperationDefinitionNode) -> None:
-        """Raises GraphQLError for what is beyond a limit. Fragments must not form a cycle."""
+        """Raises GraphQLError for what is beyond a limit."""
         limits = self._limits
         depth, aliases, directives, roots = self._measure(operation.selection_set, top=True)
         directives += len(operation.directives or ())
@@ -72,6 +76,8 @@ class Walk:
     def _spread(self, name: str) -> tuple[int, int, int, int]:
         found = self._sizes.get(name)
         if found is None:
-            found = self._measure(self._fragments[name].selection_set)
-            self._sizes[name] = found
+            self._sizes[name] = found = (0, 0, 0, 0)
+            fragment = self._fragments.get(name)
+            if fragment is not None:
+                self._sizes[name] = found = self._measure(fragment.selection_set)
         return found

@@ -24,13 +24,36 @@ async def verdict(world: World, caller: Account, query: str) -> str:
     return str(answer.json()["errors"][0]["message"])
 
 
-async def test_a_document_may_have_so_many_tokens(world: World) -> None:
+async def test_a_document_may_have_so_many_tokens_characters_fields_and_definitions(
+    world: World,
+) -> None:
     account = await world.account()
-    assert await verdict(world, account, f"{{ me {{ {'id name email ' * 60} }} }}") == ""
-    # Braces, a field, and names: 5 and 1995. Below the limit graphql-core has one of its own, on
-    # how many fields it compares.
-    assert "tokens" not in await verdict(world, account, f"{{ me {{ {'id ' * 1995} }} }}")
+    inside = "id name email role " * 124
+    assert await verdict(world, account, f"{{ me {{ {inside} id id id }} }}") == ""
+    assert "500 fields" in await verdict(world, account, f"{{ me {{ {inside} {'id ' * 4} }} }}")
     assert "2000 tokens" in await verdict(world, account, f"{{ me {{ {'id ' * 1996} }} }}")
+    comment = f"{{ me {{ id }} }} #{'x' * 65_000}"
+    assert await verdict(world, account, comment) == ""
+    assert "65536 characters" in await verdict(world, account, comment + "x" * 600)
+    fragments = " ".join(f"fragment F{at} on User {{ id }}" for at in range(50))
+    spread = " ".join(f"...F{at}" for at in range(50))
+    over = await verdict(world, account, f"{{ me {{ {spread} }} }} {fragments}")
+    assert "50 definitions" in over
+
+
+async def test_new_documents_are_counted_by_address(tmp_path: Path) -> None:
+    # Six a minute.
+    world = World(tmp_path, rate_limit_factor=0.02)
+    await world.open()
+    account = await world.account()
+    for at in range(6):
+        assert await verdict(world, account, f"{{ a{at}: __typename }}") == ""
+    refused = await ask(world, account, "{ another: __typename }")
+    assert refused.status_code == 429
+    assert problem(refused)["code"] == "rate-limited"
+    assert int(refused.headers["retry-after"]) > 0
+    assert await verdict(world, account, "{ a0: __typename }") == ""
+    await world.close()
 
 
 async def test_a_document_may_have_so_many_aliases_and_roots(world: World) -> None:

@@ -11,20 +11,19 @@
   const ask = GraphiQL.createFetcher({ url: "/api/graphql", fetch: (url, init) =>
     fetch(url, { ...init, headers: { ...signed(), ...init.headers } }) });
 
-  const streams = (params, options) =>
-    (options?.documentAST?.definitions ?? []).some(
-      (each) =>
-        each.operation === "subscription" &&
-        (!params.operationName || each.name?.value === params.operationName),
-    );
+  // GraphiQL has no syntax tree yet when a query was just put in, so the text is looked at.
+  const streams = ({ query, operationName: name }) =>
+    name
+      ? new RegExp(`\\bsubscription\\s+${name}\\b`).test(query)
+      : /^\s*subscription\b/.test(query.replace(/#.*$/gm, ""));
 
   const fetcher = (params, options) => {
-    if (!streams(params, options)) return ask(params, options);
+    if (!streams(params)) return ask(params, options);
     const url = new URL("/api/graphql", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const client = graphqlWs.createClient({
       url: url.href,
-      connectionParams: { ...signed(), ...options.headers },
+      connectionParams: { ...signed(), ...options?.headers },
     });
     return client.iterate(params);
   };
