@@ -1,8 +1,7 @@
 """`python -m bench.grpc`: what a unary call costs the server, beside its peers, by ratios.
 
 The load is ghz where it is on PATH (or GHZ names it), else our own client. What is compared is the
-server's CPU time a call, so that a busy machine disturbs all alike; rounds are interleaved. Beside
-the whole platform stands the same server with an answer from memory, as the peers' are.
+server's CPU time a call, so that a busy machine disturbs all alike; rounds are interleaved.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -84,21 +84,26 @@ def contenders() -> Iterator[list[Contender]]:
     """All of them, running."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        rest, ours, hand, node = (free_port() for _ in range(4))
+        rest, ours, same, hand, node = (free_port() for _ in range(5))
         command = [*(sys.executable, "cli.py", "serve", "--port", str(rest)), "--grpc-port"]
         environ = {"DATA_DIR": folder, "RATE_LIMIT_FACTOR": "1000000", "MONITOR_RATE": "0"}
         platform = Server([*command, str(ours)], environ, rest)
         by_hand = Server([sys.executable, "-m", "bench.grpc.by_hand", str(hand)], {}, hand)
+        aside = stack.enter_context(tempfile.TemporaryDirectory())
+        on_ours = Server([sys.executable, "-m", "bench.grpc.by_hand", str(same), aside], {}, same)
         in_node = Server(
             ["node", "bench/grpc/server.js", str(node), USER_ID, json.dumps(BUDGET)], {}, node
         )
-        stack.enter_context(stopping([platform, by_hand, in_node]))
+        stack.enter_context(stopping([platform, on_ours, by_hand, in_node]))
         platform.wait("/health/ready", [200])
         token, budget = sign_up(rest)
+        _reached(same)
+        other, its = json.loads(Path(aside, "told.json").read_text())
         found = [
             Contender("ours, the whole platform", platform, ours, token, budget),
-            Contender("grpc.aio, by hand", by_hand, hand, "a token", BUDGET_ID),
-            Contender("@grpc/grpc-js, by hand", in_node, node, "a token", BUDGET_ID),
+            Contender("grpc.aio by hand, our handlers", on_ours, same, other, its),
+            Contender("grpc.aio by hand, in memory", by_hand, hand, "a token", BUDGET_ID),
+            Contender("@grpc/grpc-js, in memory", in_node, node, "a token", BUDGET_ID),
         ]
         for each in found:
             _reached(each.port)
@@ -108,7 +113,7 @@ def contenders() -> Iterator[list[Contender]]:
 def _reached(port: int) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         ready: Callable[..., None] = grpc.channel_ready_future(channel).result
-        ready(timeout=30)
+        ready(timeout=60)
 
 
 def sign_up(port: int) -> tuple[str, str]:
@@ -133,7 +138,7 @@ def main() -> None:
         print(f"GetBudget, {CALLS} calls a round, {AT_ONCE} at once, {ROUNDS} rounds, by {load_by}")
         for each in found:
             cost = median(each.costs)
-            print(f"{each.name:26} {cost:7.1f} µs of CPU a call   ours / this {ours / cost:5.2f}")
+            print(f"{each.name:30} {cost:7.1f} µs of CPU a call   ours / this {ours / cost:5.2f}")
         print(f"resident memory of ours: {found[0].server.resident():.0f} MB")
 
 

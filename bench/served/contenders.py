@@ -120,7 +120,8 @@ def start_ours(folder: Path, environ: Mapping[str, str] | None = None) -> Server
     command = [sys.executable, "cli.py", "serve", "--data", str(folder), "--port", str(port)]
     return Server(
         command,
-        {"RATE_LIMIT_FACTOR": "1000000", "JWT_SECRET": SECRET, **(environ or {})},
+        {"RATE_LIMIT_FACTOR": "1000000", "JWT_SECRET": SECRET, "GRPC_PORT": "0"}
+        | dict(environ or {}),
         port,
     )
 

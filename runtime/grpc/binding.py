@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from runtime.grpc.methods import (
 from runtime.grpc.streams import Streams
 from runtime.grpc.turn import Context, Desk, Turn
 from runtime.inputs import Inputs
-from runtime.problem import BodyTooLarge
+from runtime.problem import BodyTooLarge, DeadlineExceeded
 
 # What answers between services: an internal operation's handler, by its id.
 Answering = Mapping[str, Callable[..., Awaitable[Any]]]
@@ -115,7 +116,12 @@ class Methods(grpc.GenericRpcHandler):
             turn = Turn(desk, operation, context)
             try:
                 turn.vouched()
-                packed = method.pack(await ask(**method.read(parsed(method.request, raw))))
+                arguments = method.read(parsed(method.request, raw))
+                async with asyncio.timeout(operation.deadline):
+                    packed = method.pack(await ask(**arguments))
+            except TimeoutError:
+                turn.refuse(DeadlineExceeded("It took longer than allowed.", retry_after=1))
+                return b""
             except BaseException as error:
                 turn.refuse(error)
                 return b""

@@ -31,7 +31,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "cli", "serve", "--port", str(number)]
+    command = [sys.executable, "-m", "cli", "serve", "--port", str(number), "--grpc-port", "0"]
     command += ["--data", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
         try:

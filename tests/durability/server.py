@@ -35,6 +35,7 @@ class Server:
             "LOG_LEVEL": "error",
             "MONITOR_RATE": "0",
             "RATE_LIMIT_FACTOR": str(NO_LIMIT),
+            "GRPC_PORT": "0",
         }
         with (self._folder / "server.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
