@@ -1,7 +1,7 @@
 """What is killed on the way: every acknowledged write is there, none is applied twice, sums hold.
 
-Services are killed here. With FAULTS_CONTROL naming a program that takes `kill|pause|resume|up NAME`
-of a server (`make faults`), the servers are killed and paused too.
+Services are killed here. With FAULTS_CONTROL naming a program that takes `kill|pause|resume|up
+NAME` of a server (`make faults`), the servers are killed and paused too.
 """
 
 from __future__ import annotations
