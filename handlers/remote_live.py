@@ -52,6 +52,8 @@ class RemoteBudgetWatch:
 
     async def _budget(self, caller: Caller, id: str) -> Budget:
         call = ask_for(caller, operations.GET_BUDGET, request_id(None), CURRENT.get())
+        # Membership may have ended: it is judged there, each time.
+        call.forwarded = True
         return await self._budgets.get_budget(call, id=id)
 
 
@@ -86,6 +88,7 @@ class RemoteNotificationWatch:
         token: str | None = None
         while True:
             call = ask_for(caller, operations.LIST_NOTIFICATIONS, request_id(None), CURRENT.get())
+            call.forwarded = True
             page = await self._notifications.list_notifications(
                 call, page_size=_PAGE, page_token=token, sort="-createdAt"
             )

@@ -40,6 +40,7 @@ class Call:
     __slots__ = (
         "address",
         "caller",
+        "forwarded",
         "idempotency_key",
         "if_version",
         "inside",
@@ -54,6 +55,7 @@ class Call:
         "token",
         "traceparent",
         "user_agent",
+        "vouched",
     )
 
     def __init__(
@@ -86,6 +88,10 @@ class Call:
         self.caller: Caller = ANONYMOUS
         # Whether another service of ours makes it, which has admitted and counted what it is for.
         self.inside = False
+        # Whether another process of ours has said who calls, where there is no token.
+        self.vouched = False
+        # Whether it is sent on to the service that does it, to be judged there.
+        self.forwarded = False
         # The caller's level on the resource of the operation's first access rule, once access is
         # checked.
         self.level: str | None = None

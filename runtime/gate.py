@@ -172,7 +172,12 @@ class Gate:
         if not operation.public:
             token = call.token
             known = None if token is None else self._known.get(token)
-            caller = known if known is not None else await self._identified(call)
+            if known is not None:
+                caller = known
+            elif token is None and call.vouched and call.caller.user_id:
+                caller = call.caller
+            else:
+                caller = await self._identified(call)
             call.caller = caller
         else:
             caller = ANONYMOUS
@@ -233,7 +238,7 @@ class Gate:
         """The steps of one operation after its arguments are decoded."""
         chain = _within(operation.deadline, self._handlers[operation.id])
         if operation.service in self._elsewhere:
-            return chain
+            return _sent_on(chain)
         idempotency = self._idempotency(operation) if operation.idempotent else None
         if idempotency is not None:
             chain = idempotency.once(chain)
@@ -321,6 +326,16 @@ def _reading_once(following: Chain) -> Chain:
             READS.set(None)
 
     return reading_once
+
+
+def _sent_on(chain: Chain) -> Chain:
+    """The call of a user that the service it is for judges."""
+
+    async def sent_on(call: Call, arguments: Arguments) -> Any:
+        call.forwarded = True
+        return await chain(call, arguments)
+
+    return sent_on
 
 
 def _keys(call: Call, caller: Caller) -> list[str]:

@@ -136,7 +136,10 @@ class Remote:
         metadata = [
             ("x-request-id", call.request_id),
             ("traceparent", call.traceparent),
-            (VOUCHER, self._vouchers.issue(call.operation.id, caller)),
+            (
+                VOUCHER,
+                self._vouchers.issue(call.operation.id, caller, forwarded=call.forwarded),
+            ),
             (ADDRESS, call.address),
             (USER_AGENT, call.user_agent.encode("ascii", "replace").decode("ascii")),
         ]

@@ -148,7 +148,7 @@ def follow(call: Call, operation: Operation | None = None) -> Call:
         address=call.address,
         traceparent=call.traceparent,
     )
-    made.inside, made.caller = call.inside, call.caller
+    made.inside, made.vouched, made.caller = call.inside, call.vouched, call.caller
     return made
 
 

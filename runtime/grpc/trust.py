@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -31,6 +31,13 @@ _HEADER = {"alg": "HS256", "typ": "service+jwt"}
 _LONGEST = 8192
 
 
+class Voucher(NamedTuple):
+    """Whom a voucher names, and whether it is a user's own call that another process sent on."""
+
+    caller: Caller | None
+    forwarded: bool
+
+
 class Vouchers:
     """Makes and checks vouchers. Both are remembered for some seconds: a signature costs 50 µs."""
 
@@ -38,16 +45,23 @@ class Vouchers:
         self._key = OctKey.import_key(derive_key(secret, "between services"))
         self._clock = clock
         self._registry = jws.JWSRegistry(algorithms=["HS256"])
-        self._made: dict[tuple[str, Caller | None], tuple[str, float]] = {}
-        self._checked: dict[tuple[str, str], tuple[Caller | None, float]] = {}
+        self._made: dict[tuple[str, Caller | None, bool], tuple[str, float]] = {}
+        self._checked: dict[tuple[str, str], tuple[Voucher, float]] = {}
 
-    def issue(self, operation: str, caller: Caller | None = None) -> str:
-        """A voucher for one operation, in the name of `caller` where one is given."""
-        known = self._made.get((operation, caller))
+    def issue(
+        self, operation: str, caller: Caller | None = None, *, forwarded: bool = False
+    ) -> str:
+        """A voucher for one operation, in the name of `caller` where one is given.
+
+        `forwarded`: a user's own call that is only sent on, to be judged where it arrives.
+        """
+        known = self._made.get((operation, caller, forwarded))
         if known is not None and known[1] > monotonic():
             return known[0]
         now = int(self._clock.now().timestamp())
         claims: dict[str, Any] = {"typ": _TYPE, "aud": operation, "iat": now, "exp": now + LIFETIME}
+        if forwarded:
+            claims["fwd"] = True
         if caller is not None:
             claims["caller"] = {
                 "sub": caller.user_id,
@@ -63,13 +77,11 @@ class Vouchers:
             self._key,
             registry=self._registry,
         )
-        _keep(self._made, (operation, caller), (text, monotonic() + _REUSED_FOR))
+        _keep(self._made, (operation, caller, forwarded), (text, monotonic() + _REUSED_FOR))
         return text
 
-    def check(self, voucher: str, operation: str) -> Caller | None:
-        """The caller that a voucher for `operation` names, if it names one. Raises Unauthenticated
-        for any other text.
-        """
+    def check(self, voucher: str, operation: str) -> Voucher:
+        """What a voucher for `operation` says. Raises Unauthenticated for any other text."""
         known = self._checked.get((voucher, operation))
         if known is not None and known[1] > monotonic():
             return known[0]
@@ -83,9 +95,9 @@ class Vouchers:
         ):
             raise Unauthenticated("The voucher is not good for this.")
         told = claims.get("caller")
-        caller = None if told is None else _caller(told)
-        _keep(self._checked, (voucher, operation), (caller, monotonic() + _REUSED_FOR))
-        return caller
+        found = Voucher(None if told is None else _caller(told), claims.get("fwd") is True)
+        _keep(self._checked, (voucher, operation), (found, monotonic() + _REUSED_FOR))
+        return found
 
     def _claims(self, voucher: str) -> dict[str, Any]:
         if len(voucher) <= _LONGEST:

@@ -105,10 +105,12 @@ class Turn:
             call.token = bearer(authorization.encode("latin-1"))
         voucher = get(VOUCHER)
         if voucher is not None:
-            caller = self._desk.vouchers.check(voucher, self._operation.id)
+            caller, forwarded = self._desk.vouchers.check(voucher, self._operation.id)
             if caller is not None:
                 call.caller = caller
-            call.inside = True
+            call.vouched = True
+            # What is only sent on is judged here, as any user's call.
+            call.inside = not forwarded
             call.address = get(ADDRESS, call.address)
             call.user_agent = get(USER_AGENT, "")[:300]
 

@@ -27,8 +27,10 @@ def clock() -> TurnableClock:
 
 def test_a_voucher_names_its_caller_or_nobody(clock: TurnableClock) -> None:
     mine, theirs = Vouchers(SECRET, clock), Vouchers(SECRET, clock)
-    assert theirs.check(mine.issue("getBudget", ANN), "getBudget") == ANN
-    assert theirs.check(mine.issue("getBudget"), "getBudget") is None
+    assert theirs.check(mine.issue("getBudget", ANN), "getBudget") == (ANN, False)
+    assert theirs.check(mine.issue("getBudget"), "getBudget") == (None, False)
+    sent_on = mine.issue("getBudget", ANN, forwarded=True)
+    assert theirs.check(sent_on, "getBudget") == (ANN, True)
 
 
 def test_a_voucher_is_good_for_its_operation_and_its_time(clock: TurnableClock) -> None:
@@ -36,7 +38,7 @@ def test_a_voucher_is_good_for_its_operation_and_its_time(clock: TurnableClock) 
     with pytest.raises(Unauthenticated):
         Vouchers(SECRET, clock).check(voucher, "deleteBudget")
     clock.turn(timedelta(seconds=LIFETIME + LEEWAY - 1))
-    assert Vouchers(SECRET, clock).check(voucher, "getBudget") == ANN
+    assert Vouchers(SECRET, clock).check(voucher, "getBudget") == (ANN, False)
     clock.turn(timedelta(seconds=1))
     with pytest.raises(Unauthenticated):
         Vouchers(SECRET, clock).check(voucher, "getBudget")
@@ -57,7 +59,7 @@ def test_nobody_else_makes_a_voucher(clock: TurnableClock) -> None:
 
     usual = {"alg": "HS256", "typ": "service+jwt"}
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"service+jwt"}').decode().rstrip("=")
-    assert vouchers.check(signed(usual, own_key), "getBudget") is None
+    assert vouchers.check(signed(usual, own_key), "getBudget") == (None, False)
     for forged in (
         "",
         "x",

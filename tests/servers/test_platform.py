@@ -116,6 +116,30 @@ async def test_others_see_nothing_and_members_what_they_may(place: Town, ann: Pe
             "category": "Food",
         }
         assert (await bob.ask("POST", "/expenses", body)).status_code == 404
+        # GraphQL and sockets are asked of a process that has none of the data.
+        said = f'{{ budget(id: "{budget["id"]}") {{ name }} expenses(budgetId: "{budget["id"]}")'
+        asked = (
+            f"{said} {{ id }} }}",
+            f'mutation {{ deleteBudget(id: "{budget["id"]}") }}',
+            f'mutation {{ updateBudget(id: "{budget["id"]}", input: {{name: "x", limit: "1.00"}}) '
+            "{ id } }",
+        )
+        for query in asked:
+            answer = (await bob.ask("POST", "/graphql", {"query": query})).json()
+            assert {e["extensions"]["code"] for e in answer["errors"]} <= {"NOT_FOUND"}, answer
+        answer = await bob.ask("POST", "/graphql", {"query": "{ users { id } }"})
+        assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        uri = f"ws://127.0.0.1:{place.port}/ws"
+        headers = {"Authorization": f"Bearer {bob.token}"}
+        async with websockets.connect(uri, additional_headers=headers) as socket:
+            channel = f"budgets/{budget['id']}"
+            await socket.send(json.dumps({"type": "subscribe", "id": "1", "channel": channel}))
+            async with asyncio.timeout(10):
+                while (frame := json.loads(await socket.recv()))["type"] not in ("ack", "error"):
+                    pass
+            assert frame["type"] == "error", frame
+            assert frame["payload"]["code"] == "not-found"
+    assert (await ann.ask("GET", f"/budgets/{budget['id']}")).json()["name"] == "Household"
 
 
 async def test_a_signed_out_session_is_out_everywhere(ann: Person) -> None:
