@@ -77,6 +77,10 @@ coverage: $(VENV)/.dev ## branch coverage of the quick tests: the total, and pag
 slow: $(VENV)/.dev ## run the tests that take long: soak, kill, load
 	@$(TEST) -m "slow$(if $(SERVERS),, and not server)" $(ARGS)
 
+.PHONY: faults
+faults: $(VENV)/.dev ## kill and pause servers and services under load (FAULTS_CONTROL, FAULTS_ROUNDS, FAULTS_SEED)
+	@$(TEST) -s tests/servers/test_faults.py $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## search for longer for requests and specs that break a promise
 	@HYPOTHESIS_PROFILE=fuzz $(TEST) -n 2 --dist loadgroup -m "fuzz$(if $(SERVERS),, and not server)" $(ARGS)
