@@ -31,8 +31,8 @@ pytestmark = [
 SERVERS = tuple(name for name in NEEDED if name != "redis")
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "100"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
-# Seconds: MongoDB keeps what a killed client had begun for a minute (transactionLifetimeLimitSeconds);
-# until then the same documents are refused with 503, and nothing is lost.
+# Seconds: MongoDB keeps what a killed client had begun for a minute (transactionLifetimeLimit); until
+# then the same documents are refused with 503, and nothing is lost.
 PATIENCE = 100.0
 # Seconds: what is paused is away for so long.
 AWAY = 20.0
@@ -105,7 +105,7 @@ async def holds(load: Load) -> None:
 async def test_a_killed_service_loses_nothing_and_does_nothing_twice(place: Town) -> None:
     async with place.client() as http:
         load = await Load.of(http)
-        for victim in ("expense", "transaction"):
+        for victim in ("transaction", "notification", "search"):
             load.begin()
             await until(_later(load, load.steps + 8), PATIENCE)
             await place.kill(victim)
