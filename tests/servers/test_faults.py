@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.server(*NEEDED),
     pytest.mark.nginx,
+    pytest.mark.slow,
     pytest.mark.xdist_group("town"),
 ]
 # Of the town's own Redis the town sees to it.

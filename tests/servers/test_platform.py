@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.server(*NEEDED),
     pytest.mark.nginx,
+    pytest.mark.slow,
     pytest.mark.xdist_group("town"),
 ]
 
