@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.server(*NEEDED),
     pytest.mark.nginx,
-    pytest.mark.slow,
     pytest.mark.xdist_group("town"),
 ]
 
