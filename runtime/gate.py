@@ -3,6 +3,8 @@
 `admit` (identity → rate limit → scope) runs before anything is decoded, so that a stranger costs no
 parsing; `chain` (access → idempotency → deadline → handler) runs on the decoded arguments. A step
 that an operation does not need is not in its chain.
+
+Long because what every call passes is read in one place, in its order.
 """
 
 from __future__ import annotations

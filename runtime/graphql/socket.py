@@ -303,9 +303,11 @@ class GraphSocket:
                 await self._say({"id": id, "type": "complete"})
         except Problem as refused:
             problem = refused
-            await self._refuse(id, problem, asker.request_id)
             if isinstance(problem, Unauthenticated):
+                # The close says so: an error first would end the client before it hears that.
                 self.close(UNAUTHORIZED)
+            else:
+                await self._refuse(id, problem, asker.request_id)
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -191,6 +191,7 @@ def of(url: str, **ports: str) -> dict[str, str]:
 async def test_a_server_without_a_check_of_its_own_is_tried_for_connections(
     folder: Path, ports: dict[str, str], listening: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(upkeep.SERVER_CHECKS, "POSTGRES_URL")
     environ = {"DATA_DIR": str(folder), **ports}
     url = f"postgresql://somebody:hush@127.0.0.1:{listening}/x"
     assert wrong(await examined(environ | of(url))) == {}

@@ -306,7 +306,8 @@ async def test_who_cancels_leaves_nothing_behind(stage: Stage, step: int) -> Non
     gc.collect()
     fanout = stage.platform.fanout
     assert isinstance(fanout, LocalFanout)
-    assert not list(fanout._channels)
+    # The sockets' hubs hear who signs out, as long as they are there.
+    assert set(fanout._channels) <= {"identity"}
 
 
 async def test_a_reader_that_does_not_read_costs_no_memory(stage: Stage) -> None:
