@@ -32,8 +32,8 @@ pytestmark = [
 SERVERS = tuple(name for name in NEEDED if name != "redis")
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "100"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
-# Seconds: MongoDB keeps what a killed client had begun for a minute (transactionLifetimeLimit). Until
-# then the same documents are refused with 503, and nothing is lost.
+# Seconds: what a killed client had begun in MongoDB stays for a minute (transactionLifetimeLimit).
+# Until then the same documents are refused with 503, and nothing is lost.
 PATIENCE = 100.0
 # Seconds: what is paused is away for so long.
 AWAY = 20.0
