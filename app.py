@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from backends import ADAPTERS, Backends
+from backends import Backends
 from generated import operations
 from generated.errors import PROBLEMS
 from generated.events import CONSUMERS, EVENTS
@@ -68,7 +68,7 @@ from runtime.ports import Bus, Clock, Consumer, Envelope, Fanout, Ids, Mailer
 from runtime.problem import PLATFORM_PROBLEMS
 from runtime.ratelimit import Limiter
 from runtime.revocation import follow_revocations
-from runtime.settings import Settings
+from runtime.settings import BACKENDS, Settings
 from runtime.sockets import Sockets
 from runtime.tokens import AccessTokens
 from runtime.websocket.hub import Hub
@@ -557,7 +557,7 @@ async def build(
     `services`: those that run here, all of them where it says nothing; none is a gateway, which
     runs none and answers by asking.
     """
-    settings.require_adapters(ADAPTERS)
+    settings.require_adapters(BACKENDS)
     missing = [each.code for each in PLATFORM_PROBLEMS if each.code not in PROBLEMS]
     if missing:
         raise RuntimeError(f"specs/openapi.yaml: x-problems lacks {', '.join(missing)}")

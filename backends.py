@@ -47,17 +47,6 @@ from runtime.settings import Settings, SettingsError
 
 logger = logging.getLogger("budget.backends")
 
-# The variables that have an adapter.
-ADAPTERS = (
-    "MONGO_DB_URI",
-    "POSTGRES_URL",
-    "MYSQL_URL",
-    "REDIS_URL",
-    "RABBITMQ_URL",
-    "KAFKA_BROKER",
-    "ELASTIC_SEARCH_URL",
-    "SMTP_URL",
-)
 # Read far more often than written, so Redis keeps them; accounts are not among them: their records
 # hold password hashes.
 _CACHED = (BudgetRecord, Expense, SessionRecord)

@@ -10,12 +10,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from backends import ADAPTERS
 from commands.landing import MOVED, MOVING, UNFINISHED
 from generated.storage import TABLES
 from runtime.adapters.sqlite.checkup import examine, served_by
 from runtime.diagnosis import Finding, reachable
-from runtime.settings import Settings, SettingsError
+from runtime.settings import BACKENDS, Settings, SettingsError
 from runtime.variables import SECRET_BYTES
 from upkeep import SERVER_CHECKS
 
@@ -50,7 +49,7 @@ async def examined(environ: Mapping[str, str]) -> list[Finding]:
 
 def _adapters(settings: Settings) -> list[Finding]:
     try:
-        settings.require_adapters(ADAPTERS)
+        settings.require_adapters(BACKENDS)
     except SettingsError as error:
         faults = [fault.partition(": ") for fault in error.faults]
         return [Finding(name, "wrong", text, f"unset {name}") for name, _, text in faults]

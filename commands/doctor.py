@@ -61,11 +61,11 @@ def migrate(
 
 async def migrated(settings: Settings, *, dry_run: bool) -> dict[str, list[str]]:
     """What was changed, or would be, by place: the servers first, as they may refuse."""
-    from backends import ADAPTERS
     from runtime.diagnosis import CannotMigrate
+    from runtime.settings import BACKENDS
     from upkeep import MIGRATIONS
 
-    settings.require_adapters(ADAPTERS)
+    settings.require_adapters(BACKENDS)
     done: dict[str, list[str]] = {}
     for name in settings.configured_backends():
         migration = MIGRATIONS.get(name)

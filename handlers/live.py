@@ -39,7 +39,7 @@ async def tell_identity(fanout: Fanout, user_id: str, session_id: str | None) ->
 
 
 def concerns(message: bytes, user_id: str, session_id: str) -> bool:
-    """Whether a message on IDENTITY is about this session."""
+    """Whether a message on IDENTITY is about the caller's session."""
     told = json.loads(message)
     return bool(told["userId"] == user_id and told.get("sessionId", session_id) == session_id)
 

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from generated.operations import OPERATIONS
+from tests.deploy.front import configure, free_ports
 
 pytestmark = pytest.mark.nginx
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "generated" / "nginx"
 CONTRACT = json.loads((ROOT / "generated" / "openapi.json").read_text("utf-8"))
 SERVICES = [*sorted({operation.service for operation in OPERATIONS.values()}), "gateway"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 class Front:
@@ -38,11 +27,6 @@ class Front:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.http, self.grpc, *ports = free_ports(2 + 2 * len(SERVICES))
-        text = (SOURCE / "nginx.conf").read_text("utf-8")
-        for old, new in ((3000, self.http), (50051, self.grpc)):
-            text = re.sub(rf"listen {old}\b", f"listen 127.0.0.1:{new}", text)
-        text = text.replace("/tmp/nginx", f"{folder}/nginx")  # noqa: S108 # a folder of the test's
-        (folder / "nginx.conf").write_text(text, "utf-8")
         lines: list[str] = []
         for name in SERVICES:
             for kind, suffix in (("", ""), (" http2", "_grpc")):
@@ -52,14 +36,11 @@ class Front:
                     f"server {{ listen 127.0.0.1:{port}{kind};",
                     f'  location / {{ return 200 "{name}{suffix} $http_x_forwarded_for"; }} }}',
                 ]
-        (folder / "upstreams.conf").write_text("\n".join(lines), "utf-8")
+        self._command = configure(folder, self.http, self.grpc, lines)
 
     def run(self, *options: str) -> subprocess.Popen[str]:
         """NGINX on the folder."""
-        command = ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
-        return subprocess.Popen(
-            [*command, "-g", "daemon off;", *options], stderr=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen([*self._command, *options], stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +19,7 @@ from pymongo import AsyncMongoClient
 
 from generated.operations import SERVICES
 from runtime.adapters.mysql import MysqlDriver
+from tests.deploy.front import configure, free_ports
 from tests.ports.redis_server import OwnServer
 from tests.rest.world import NO_LIMIT
 
@@ -28,15 +27,6 @@ ROOT = Path(__file__).parents[2]
 NEEDED = ("mongodb", "postgres", "mariadb", "redis", "rabbitmq", "kafka", "elasticsearch")
 GATEWAY = "gateway"
 _READY = 60.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def _database(url: str, name: str) -> str:
@@ -195,20 +185,13 @@ class Town:
             return await self.processes[name].wait()
 
     def _start_front(self, names: Sequence[str]) -> None:
-        source = ROOT / "generated" / "nginx"
-        text = (source / "nginx.conf").read_text("utf-8")
-        for old, new in ((3000, self.port), (50051, self.rpc_port)):
-            text = re.sub(rf"listen {old}\b", f"listen 127.0.0.1:{new}", text)
-        text = text.replace("/tmp/nginx", f"{self.folder}/nginx")  # noqa: S108 # a test's folder
-        (self.folder / "nginx.conf").write_text(text, "utf-8")
         lines = [
             f"upstream {name}{suffix} {{ server 127.0.0.1:{port}; keepalive 16; }}"
             for name in names
             for suffix, port in zip(("", "_grpc"), self.ports[name], strict=True)
         ]
-        (self.folder / "upstreams.conf").write_text("\n".join(lines), "utf-8")
-        command = ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
-        self._front = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+        command = configure(self.folder, self.port, self.rpc_port, lines)
+        self._front = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     def client(self) -> httpx.AsyncClient:
         """Reaches the platform at its one address."""
